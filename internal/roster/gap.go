@@ -1,0 +1,95 @@
+package roster
+
+import "time"
+
+// Resync is for after a reconnect or after messages were lost: it sends a
+// heartbeat at once and asks everybody for what is missing here (R5).
+func (r *Roster) Resync(now int64) Effects {
+	r.begin(now)
+	if !r.over && !r.apart {
+		r.forceBeat = true
+		for _, p := range r.order {
+			if p.echoed > 0 && !r.cfg.Ablation.RepairNothing {
+				r.send(p.ID, &Want{From: r.self, To: p.Instance, Have: r.vector()})
+			}
+		}
+	}
+	return r.finish()
+}
+
+// want asks a peer for what it has applied and we have not. One question at a
+// time: each member's heartbeats show the same gap.
+func (r *Roster) want(p *peer) {
+	if r.cfg.Ablation.RepairNothing {
+		return
+	}
+	r.wantDue = r.now + int64(max(r.cfg.Heartbeat/4, 10*time.Millisecond))
+	r.send(p.ID, &Want{From: r.self, To: p.Instance, Have: r.vector()})
+}
+
+// tail answers Want: what the log holds above what the asker has, whoever issued
+// it, and up to where the log no longer holds it.
+func (r *Roster) tail(w *Want) {
+	for _, s := range r.sourceOrder {
+		s.have, s.listed = 0, false
+	}
+	for _, a := range w.Have {
+		if s := r.sources[a.Source]; s != nil {
+			s.have, s.listed = a.Upto, true
+		}
+	}
+	skip := func(s *source) bool { return !s.listed && !r.matters(s) }
+	t := &Tail{From: r.self, To: w.From}
+	for _, s := range r.sourceOrder {
+		if s.top() > s.have && !skip(s) {
+			a := Applied{Source: s.Instance, Age: time.Duration(r.now - s.changed)}
+			if s.base > s.have {
+				a.Upto = s.base
+			}
+			t.Bases = append(t.Bases, a)
+		}
+	}
+	if len(t.Bases) == 0 {
+		return
+	}
+	bytes := 0
+	r.log.all(func(rec *record) {
+		if rec.n <= rec.src.have || rec.n <= rec.src.base && rec.src.base > rec.src.have || skip(rec.src) {
+			return
+		}
+		if bytes += size(rec.Target); bytes > r.cfg.MaxBytes && len(t.Records) > 0 {
+			r.send(w.From.ID, t)
+			t, bytes = &Tail{From: r.self, To: w.From, Bases: t.Bases}, size(rec.Target)
+		}
+		t.Records = append(t.Records, Invalidation{Source: rec.src.Instance, N: rec.n, Target: rec.Target})
+	})
+	r.send(w.From.ID, t)
+}
+
+// learn takes a tail. What it brings is as old as its teller's knowledge of it,
+// so that members do not keep a gone source alive by teaching it to each other.
+func (r *Roster) learn(t *Tail) {
+	before := map[Instance]int64{}
+	for _, a := range t.Bases {
+		if s := r.sources[a.Source]; s != nil {
+			before[a.Source] = s.changed
+		}
+	}
+	news := r.raise(t.Bases)
+	for _, i := range t.Records {
+		if i.Source.Inc != 0 && r.apply(i) {
+			news = true
+		}
+	}
+	for _, a := range t.Bases {
+		if s := r.sources[a.Source]; s != nil && a.Age >= 0 {
+			at := r.now - int64(a.Age)
+			if was, known := before[a.Source]; known {
+				at = max(at, was)
+			}
+			s.changed = min(s.changed, at)
+		}
+	}
+	r.wantDue = 0
+	r.wantBeat = r.wantBeat || news // somebody may wait for it to be shown
+}

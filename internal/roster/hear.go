@@ -1,0 +1,150 @@
+package roster
+
+import "time"
+
+// hear takes a heartbeat.
+func (r *Roster) hear(b *Beat) {
+	if b.From.ID == r.self.ID {
+		r.hearNamesake(b)
+		return
+	}
+	if b.Hash != r.cfg.Hash {
+		r.once("hash "+b.From.ID, func() {
+			r.logf(true, b.From.ID, "ignored: it picks owners by hash version %d, this member by %d", b.Hash, r.cfg.Hash)
+		})
+		return
+	}
+	if b.Heartbeat <= 0 || b.Lease <= 0 || b.Seq == 0 {
+		r.once("beat "+b.From.ID, func() {
+			r.logf(true, b.From.ID, "dropped a heartbeat without a number, an interval or a lease")
+		})
+		return
+	}
+	p := r.admit(b)
+	if p == nil {
+		return
+	}
+	if r.learnsOfItself(b) { // what it says of us is about an instance that is no more
+		return
+	}
+	r.hearEcho(p, b)
+	if time.Duration(r.now-p.lastBeat) > foreverMemory && b.Tenure > 0 {
+		p.stranger = true
+	}
+	p.lastBeat = r.now
+	if b.Seq <= p.seen && !r.cfg.Ablation.OneIncarnation {
+		return
+	}
+	p.seen, p.suspected = b.Seq, false
+	p.heartbeat, p.lease = b.Heartbeat, min(max(b.Lease, minLease), maxLease)
+	r.hearApplied(p, b)
+	r.hearState(p, b)
+	if r.fresh(p) && !p.waits && !(r.cfg.Ablation.LeaverUncounted && p.leaving) {
+		r.waitFor(p)
+	}
+	r.compare(p)
+	r.acknowledge(p)
+}
+
+// hearEcho renews the lease that we hold on a peer: it counts from the sending
+// of our heartbeat that the peer has heard, never from the receipt of its own.
+func (r *Roster) hearEcho(p *peer, b *Beat) {
+	for i := range b.Peers {
+		e := &b.Peers[i]
+		if e.Instance != r.self {
+			continue
+		}
+		at, ok := r.sentAt(e.Seen)
+		if ok && e.Seen > p.echoed {
+			p.echoed, p.heard = e.Seen, at
+		}
+		if b.Seq > p.seen {
+			if e.Counts && !p.confirms {
+				r.wantBeat = r.wantBeat || !r.joined
+			}
+			p.confirms = e.Counts
+		}
+		return
+	}
+	if b.Seq > p.seen {
+		p.confirms = false
+	}
+}
+
+// hearApplied notes what the peer has applied, and asks for what is lacking here (R5).
+func (r *Roster) hearApplied(p *peer, b *Beat) {
+	p.lagAt = 0
+	gap := false
+	for i := range b.Applied {
+		a := &b.Applied[i]
+		s := r.sources[a.Source]
+		if s == nil {
+			gap = gap || a.Upto > 0 && a.Age <= r.memory()
+			continue
+		}
+		if a.Upto > p.shown[a.Source] {
+			p.shown[a.Source] = a.Upto
+		}
+		gap = gap || s.prefix < a.Upto
+	}
+	if gap && r.now >= r.wantDue {
+		r.want(p)
+	}
+}
+
+// hearState notes what the peer says of itself.
+func (r *Roster) hearState(p *peer, b *Beat) {
+	weight := min(max(b.Weight, 1), maxWeight)
+	if p.joined != b.Joined || p.leaving != b.Leaving {
+		p.joined, p.leaving = b.Joined, b.Leaving
+		p.since = r.now
+		if b.Joined {
+			p.since -= int64(max(b.For, 0))
+		}
+		r.dirty, r.wantBeat = true, true
+	}
+	if p.weight != weight || p.reader != b.Reader || p.version != b.Version {
+		p.weight, p.reader, p.version = weight, b.Reader, b.Version
+		r.dirty = true
+	}
+	if b.Tenure > 0 {
+		p.elder = r.now - int64(b.Tenure)
+	}
+	if p.life != b.Life {
+		p.life = b.Life
+		r.measureLife()
+	}
+	p.says = b.Peers
+	r.hearCaches(p, b)
+}
+
+// hearCaches notes which caches the peer has opened.
+func (r *Roster) hearCaches(p *peer, b *Beat) {
+	same := len(p.caches) == len(b.Caches)
+	for i := 0; same && i < len(b.Caches); i++ {
+		same = p.caches[i].name == b.Caches[i].Name && p.caches[i].owned == b.Caches[i].Owned
+	}
+	if same {
+		return
+	}
+	old := p.caches
+	p.caches = make([]peerCache, 0, len(b.Caches))
+	for _, c := range b.Caches {
+		n := peerCache{name: c.Name, owned: c.Owned, since: r.now}
+		if c.Owned {
+			n.since -= int64(max(c.For, 0))
+		}
+		known := false
+		for _, o := range old {
+			if o.name == c.Name {
+				known = true
+				if o.owned == c.Owned {
+					n.since = o.since
+				}
+			}
+		}
+		r.wantBeat = r.wantBeat || !known
+		p.caches = append(p.caches, n)
+	}
+	r.dirty = true
+}

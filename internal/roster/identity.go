@@ -1,0 +1,186 @@
+package roster
+
+import (
+	"math"
+	"time"
+)
+
+// admit finds the peer that a heartbeat is of, or decides whether it may replace
+// the one of that ID that is known (R7): an older incarnation never comes back,
+// and a newcomer does not take the place of a live member of its ID.
+func (r *Roster) admit(b *Beat) *peer {
+	id := b.From.ID
+	cur := r.peers[id]
+	if r.cfg.Ablation.OneIncarnation {
+		if cur == nil {
+			cur = r.insert(b)
+		}
+		return cur
+	}
+	if cur != nil && cur.Instance == b.From {
+		r.newest[id].at = r.now
+		return cur
+	}
+	n := r.newest[id]
+	if n != nil && (b.From.Inc < n.inc || n.gone && b.From.Inc == n.inc) {
+		if b.From.Inc < n.inc {
+			r.tellOlder(n, b.From)
+		}
+		return nil
+	}
+	if cur != nil && r.fresh(cur) && b.Nonce != cur.nonce && !r.outranks(b, cur) {
+		return nil
+	}
+	if cur != nil {
+		r.remove(cur)
+	}
+	if len(r.peers) >= maxPeers || n == nil && !r.roomForID() {
+		r.once("peers", func() { r.logf(true, id, "more than %d members: ignoring the newest", maxPeers) })
+		return nil
+	}
+	r.newest[id] = &newest{inc: b.From.Inc, at: r.now}
+	p := r.insert(b)
+	p.nonce = b.Nonce
+	p.stranger = b.Tenure > 0
+	r.wantBeat = true // answer a newcomer at once
+	return p
+}
+
+// outranks reports whether the sender has been a member for longer than the peer
+// of the same ID: of two live processes the elder stays.
+func (r *Roster) outranks(b *Beat, p *peer) bool {
+	return b.Tenure > 0 && (p.elder == 0 || r.now-int64(b.Tenure) < p.elder)
+}
+
+// roomForID keeps the memory of incarnations bounded: the oldest one of nobody
+// known makes room.
+func (r *Roster) roomForID() bool {
+	if len(r.newest) < 2*maxPeers {
+		return true
+	}
+	var oldest string
+	for id, n := range r.newest {
+		if r.peers[id] != nil {
+			continue
+		}
+		o := r.newest[oldest]
+		if o == nil || n.at < o.at || n.at == o.at && id < oldest {
+			oldest = id
+		}
+	}
+	delete(r.newest, oldest)
+	return oldest != ""
+}
+
+// tellOlder answers an older incarnation, which learns from the answer that a
+// newer one is remembered, and takes a newer one still.
+func (r *Roster) tellOlder(n *newest, who Instance) {
+	if n.toldAt != 0 && r.now-n.toldAt < int64(r.cfg.Heartbeat/4) {
+		return
+	}
+	n.toldAt = r.now
+	b := r.beat(who.ID)
+	if cur := r.peers[who.ID]; cur == nil {
+		b.Peers = append(b.Peers, PeerState{Instance: Instance{ID: who.ID, Inc: n.inc}})
+	}
+}
+
+// learnsOfItself looks for a newer instance of this member's ID in what others
+// know. If there is one, this member takes a newer incarnation still.
+func (r *Roster) learnsOfItself(b *Beat) bool {
+	var top uint64
+	for i := range b.Peers {
+		if b.Peers[i].ID == r.self.ID {
+			top = max(top, b.Peers[i].Inc)
+		}
+	}
+	for i := range b.Applied {
+		if b.Applied[i].Source.ID == r.self.ID {
+			top = max(top, b.Applied[i].Source.Inc)
+		}
+	}
+	if top <= r.self.Inc || r.cfg.Ablation.OneIncarnation {
+		return false
+	}
+	if top>>32 == math.MaxUint32 {
+		r.once("incarnation", func() { r.logf(true, b.From.ID, "ignored an impossible incarnation of this member") })
+		return false
+	}
+	r.reincarnate(top>>32 + 1)
+	return true
+}
+
+// reincarnate makes this member a new one: it counts nobody, holds nothing, and
+// joins again. What it has applied it keeps; what it still has to tell it issues anew.
+func (r *Roster) reincarnate(counter uint64) {
+	r.self.Inc = counter<<32 | r.cfg.Nonce&math.MaxUint32
+	r.logf(r.wasJoined, "", "an instance of this ID is known that is newer: going on as incarnation %d", counter)
+	r.drop("this member is a new incarnation")
+	r.joined, r.born = false, r.now
+	r.issued = 0
+	open := r.openOps()
+	for _, p := range r.order {
+		p.owes = nil
+		p.waits, p.counted, p.confirms = false, false, false
+		p.echoed, p.heard, p.snapshot, p.lagAt = 0, 0, nil, 0
+	}
+	r.waking = r.waking && r.sleepOn()
+	for _, c := range r.caches {
+		c.owned, c.announced = false, 0
+	}
+	for _, o := range open {
+		r.issue(o)
+	}
+	r.dirty, r.wantBeat, r.forceBeat = true, true, true
+}
+
+// hearNamesake takes a heartbeat of another process that uses this member's ID.
+// Of the two the one that has been a member for longer stays; before both have
+// joined, the one that called Join first. Whoever wins tells the other, by its
+// nonce: only a live process can, so a heartbeat of a dead predecessor that
+// arrives late displaces nobody.
+func (r *Roster) hearNamesake(b *Beat) {
+	if b.Nonce == r.cfg.Nonce || r.cfg.Ablation.OneIncarnation {
+		return
+	}
+	mine, other := r.tenure(), b.Tenure
+	if mine == 0 && other == 0 {
+		mine, other = time.Duration(r.now-r.begun), b.For
+	}
+	if mine < other || mine == other && r.cfg.Nonce < b.Nonce {
+		return
+	}
+	r.rival, r.contested = b.Nonce, r.now+int64(r.cfg.Lease)
+	r.send(r.self.ID, &Taken{ID: r.self.ID, Nonce: b.Nonce})
+	r.once("namesake", func() { r.logf(true, r.self.ID, "another process uses this member's ID: it is refused") })
+}
+
+// taken obeys a live member of this ID. When both have refused each other (they
+// are of nearly the same age) the smaller nonce obeys.
+func (r *Roster) taken(t *Taken) {
+	if t.Nonce != r.cfg.Nonce {
+		return
+	}
+	if r.now < r.contested && r.cfg.Nonce > r.rival {
+		return
+	}
+	r.out.Refused = "a live member uses the ID " + r.self.ID
+	r.logf(true, r.self.ID, "a live member uses this member's ID")
+	if !r.wasJoined {
+		r.over = true
+		return
+	}
+	for _, p := range r.order {
+		r.evict(p)
+		p.counted = false
+	}
+	r.peers, r.order = map[string]*peer{}, nil
+	if r.waking {
+		r.waking, r.out.Awake = false, true
+	}
+	r.joined = true // also when it was about to join again
+	r.apart, r.dirty = true, true
+	for _, c := range r.caches {
+		c.own(r)
+	}
+}

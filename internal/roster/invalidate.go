@@ -1,0 +1,233 @@
+package roster
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// op is one call of Invalidate, until everybody who is waited for has confirmed
+// all of its records or has been evicted.
+type op struct {
+	id          uint64
+	first, last uint64 // its records, in our numbering
+	targets     []Target
+	told        int64    // when all were first told
+	left        int      // peers that owe it
+	missed      []string // those evicted while they did
+}
+
+// Invalidate is rule R2: apply at home, tell all, and tell those again who have
+// not confirmed, until everyone waited for has. Effects.Done names the operation
+// then, maybe at once. The caller's own promise, that it reads nothing older
+// itself, holds from the moment the effects are carried out.
+func (r *Roster) Invalidate(now int64, targets []Target) (id uint64, e Effects) {
+	r.begin(now)
+	r.opSeq++
+	o := &op{id: r.opSeq, targets: targets}
+	if len(targets) == 0 || r.over {
+		r.out.Apply = append(r.out.Apply, targets...)
+		r.out.Done = append(r.out.Done, o.id)
+		return o.id, r.finish()
+	}
+	r.ops[o.id] = o
+	r.issue(o)
+	return o.id, r.finish()
+}
+
+// issue numbers the records of an operation, applies and tells them.
+func (r *Roster) issue(o *op) {
+	o.first, o.last, o.told, o.left = r.issued+1, r.issued+uint64(len(o.targets)), r.now, 0
+	r.issued = o.last
+	records := make([]Invalidation, 0, len(o.targets))
+	for i, t := range o.targets {
+		inv := Invalidation{Source: r.self, N: o.first + uint64(i), Target: t}
+		r.apply(inv)
+		records = append(records, inv)
+	}
+	if !r.apart {
+		r.tell("", records)
+	}
+	if !r.cfg.Ablation.WaitForNobody {
+		for _, p := range r.order {
+			if p.waits {
+				r.owe(p, o)
+			}
+		}
+	}
+	if o.left == 0 {
+		r.end(o)
+	}
+}
+
+// tell sends records in messages of bounded size.
+func (r *Roster) tell(to string, records []Invalidation) {
+	for len(records) > 0 {
+		n := r.fit(records)
+		r.send(to, &Told{From: r.self, Records: records[:n:n]})
+		records = records[n:]
+	}
+}
+
+// fit is how many of the records go in one message: at least one.
+func (r *Roster) fit(records []Invalidation) int {
+	bytes := 0
+	for i := range records {
+		bytes += size(records[i].Target)
+		if bytes > r.cfg.MaxBytes && i > 0 {
+			return i
+		}
+	}
+	return len(records)
+}
+
+// owe makes an operation wait for a peer that has not shown that it has applied it.
+func (r *Roster) owe(p *peer, o *op) {
+	p.acked.raise(p.shown[r.self])
+	if p.acked.hasAll(o.first, o.last) {
+		return
+	}
+	if len(p.owes) == 0 {
+		p.repeatDue = r.now + r.repeatEvery()
+	}
+	p.owes = append(p.owes, o)
+	o.left++
+}
+
+// settle notes that one peer less owes an operation.
+func (r *Roster) settle(o *op) {
+	if o.left--; o.left == 0 {
+		r.end(o)
+	}
+}
+
+func (r *Roster) end(o *op) {
+	delete(r.ops, o.id)
+	r.out.Done = append(r.out.Done, o.id)
+}
+
+// openOps are the operations that are not done, in order.
+func (r *Roster) openOps() []*op {
+	out := make([]*op, 0, len(r.ops))
+	for _, o := range r.ops {
+		out = append(out, o)
+	}
+	slices.SortFunc(out, func(a, b *op) int { return cmp.Compare(a.id, b.id) })
+	return out
+}
+
+// told applies what somebody issued, and confirms it, even to one who is not
+// counted here: it may count us.
+func (r *Roster) told(t *Told) {
+	if t.From.ID == r.self.ID {
+		return
+	}
+	for _, i := range t.Records {
+		if i.Source == t.From {
+			r.apply(i)
+		}
+	}
+	c := &Confirm{From: r.self, To: t.From}
+	if s := r.sources[t.From]; s != nil {
+		c.Upto = s.prefix
+		for _, i := range t.Records {
+			if i.N > s.prefix && s.has(i.N) {
+				c.Also = append(c.Also, i.N)
+			}
+		}
+	}
+	r.send(t.From.ID, c)
+}
+
+// confirm notes what a peer has applied of our own.
+func (r *Roster) confirm(c *Confirm) {
+	p := r.remote(c.From)
+	if p == nil || c.To != r.self {
+		return
+	}
+	p.acked.raise(min(c.Upto, r.issued))
+	for _, n := range c.Also {
+		if n <= r.issued && len(p.acked.spans) < maxSpans {
+			p.acked.add(n)
+		}
+	}
+	r.acknowledge(p)
+}
+
+// acknowledge ends what a peer owes and has applied.
+func (r *Roster) acknowledge(p *peer) {
+	if len(p.owes) == 0 {
+		return
+	}
+	p.acked.raise(p.shown[r.self])
+	top := p.acked.top()
+	if p.owes[0].first > top {
+		return
+	}
+	p.owes = slices.DeleteFunc(p.owes, func(o *op) bool {
+		if o.first > top || !p.acked.hasAll(o.first, o.last) {
+			return false
+		}
+		r.settle(o)
+		return true
+	})
+}
+
+// repeatEvery is the time between two repeats to one peer.
+func (r *Roster) repeatEvery() int64 {
+	return int64(max(50*time.Millisecond, r.cfg.Heartbeat/4))
+}
+
+// repeat tells each peer again what it has not confirmed, one message at a time.
+func (r *Roster) repeat() {
+	for _, p := range r.order {
+		if len(p.owes) == 0 || r.now < p.repeatDue {
+			continue
+		}
+		p.repeatDue = r.now + r.repeatEvery()
+		var records []Invalidation
+		bytes := 0
+	gather:
+		for _, o := range p.owes {
+			if r.now-o.told < r.repeatEvery() {
+				p.repeatDue = min(p.repeatDue, o.told+r.repeatEvery())
+				break
+			}
+			for i, t := range o.targets {
+				n := o.first + uint64(i)
+				if p.acked.has(n) {
+					continue
+				}
+				if bytes += size(t); bytes > r.cfg.MaxBytes && len(records) > 0 {
+					break gather
+				}
+				records = append(records, Invalidation{Source: r.self, N: n, Target: t})
+			}
+		}
+		if len(records) > 0 {
+			r.tell(p.ID, records)
+		}
+	}
+}
+
+// Missing names who has not confirmed an operation, those evicted meanwhile
+// included, by ID; nil when it is done.
+func (r *Roster) Missing(now int64, id uint64) []string {
+	o := r.ops[id]
+	if o == nil {
+		return nil
+	}
+	var out []string
+	for _, p := range r.order {
+		if slices.Contains(p.owes, o) {
+			out = append(out, p.ID)
+		}
+	}
+	for _, id := range o.missed {
+		if p := r.peers[id]; p == nil || !p.waits || !p.acked.hasAll(o.first, o.last) {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -1,0 +1,104 @@
+package roster
+
+import "slices"
+
+// tryJoin is rule R9: Join returns when every member in the union of the views
+// that were heard counts this one, and is counted here. Alone it takes a
+// heartbeat: nobody may have answered yet.
+func (r *Roster) tryJoin() {
+	if r.joined || r.leaving || !r.mayJoin() {
+		return
+	}
+	r.joined, r.joinedAt = true, r.now
+	r.dirty, r.wantBeat = true, true
+	if !r.wasJoined {
+		r.wasJoined, r.tenureFrom = true, r.now
+		r.out.Joined = true
+	}
+}
+
+func (r *Roster) mayJoin() bool {
+	waited := r.now-r.born >= int64(r.cfg.Heartbeat)
+	if r.cfg.Ablation.JoinAtOnce {
+		return waited
+	}
+	member := false // somebody who has joined speaks for the whole mesh
+	for _, i := range r.Union() {
+		p := r.remote(i)
+		if p == nil || !p.counted || !p.confirms {
+			return false
+		}
+		member = member || p.joined
+	}
+	return waited || member
+}
+
+// Union is everybody in the views that were heard lately: those who must count
+// this member before its Join returns. Ordered by ID.
+func (r *Roster) Union() []Instance {
+	union := map[Instance]bool{}
+	for _, p := range r.order {
+		if !r.fresh(p) && r.now-p.lastBeat > int64(p.lease) {
+			continue
+		}
+		union[p.Instance] = true
+		for i := range p.says {
+			z := &p.says[i]
+			if n := r.newest[z.ID]; z.Waits && z.ID != r.self.ID && (n == nil || z.Inc > n.inc || z.Inc == n.inc && !n.gone) {
+				union[z.Instance] = true
+			}
+		}
+	}
+	out := make([]Instance, 0, len(union))
+	for i := range union {
+		out = append(out, i)
+	}
+	slices.SortFunc(out, compareInstances)
+	return out
+}
+
+// Leave announces that this member owns nothing from here on. It goes on
+// confirming, and is waited for, until Gone (R10).
+func (r *Roster) Leave(now int64) Effects {
+	r.begin(now)
+	if !r.leaving {
+		r.leaving, r.dirty, r.forceBeat = true, true, true
+	}
+	return r.finish()
+}
+
+// Gone is the last word. Nothing happens in the roster afterwards.
+func (r *Roster) Gone(now int64) Effects {
+	r.begin(now)
+	if !r.over && !r.apart {
+		r.send("", &Gone{From: r.self})
+	}
+	r.over = true
+	return r.finish()
+}
+
+// gone takes somebody's last word.
+func (r *Roster) gone(who Instance) {
+	if who.ID == r.self.ID {
+		return
+	}
+	n := r.newest[who.ID]
+	if n == nil {
+		if !r.roomForID() {
+			return
+		}
+		n = &newest{}
+		r.newest[who.ID] = n
+	}
+	if who.Inc < n.inc || r.cfg.Ablation.OneIncarnation {
+		return
+	}
+	n.inc, n.gone, n.at = who.Inc, true, r.now
+	if p := r.remote(who); p != nil {
+		for _, o := range p.owes { // it holds nothing any more: not a member that lacks something
+			r.settle(o)
+		}
+		p.owes = nil
+		r.remove(p)
+	}
+}

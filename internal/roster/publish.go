@@ -1,0 +1,75 @@
+package roster
+
+import "slices"
+
+// publish hands out a view where something has changed. That leases have merely
+// been renewed is told with the next Tick, not with each heartbeat heard.
+func (r *Roster) publish() {
+	alone := r.hearsNobody()
+	switch {
+	case r.dirty || alone != r.view.Alone:
+		number := r.view.Number
+		r.view = r.look()
+		r.view.Number = number + 1
+	case r.ticked && r.until() != r.view.Until:
+		v := *r.view
+		v.Until = r.until()
+		r.view = &v
+	default:
+		return
+	}
+	r.dirty = false
+	r.out.View = r.view
+}
+
+// look makes the view of this moment.
+func (r *Roster) look() *View {
+	v := &View{Number: 1, Alone: r.hearsNobody(), Waking: r.waking, Joined: r.joined && !r.leaving, Until: r.until()}
+	self := Member{Instance: r.self, Self: true, Weight: r.cfg.Weight, Reader: r.cfg.Reader, Leaving: r.leaving,
+		Joined: r.joined, Version: r.cfg.Version, Since: r.joinedAt}
+	if !r.joined {
+		self.Since = r.now
+	}
+	for _, c := range r.ownCaches() {
+		self.Caches = append(self.Caches, Cache{Name: c.name, Owned: c.owned, Since: c.since})
+	}
+	v.Members = append(v.Members, self)
+	for _, p := range r.order {
+		if !p.counted {
+			continue
+		}
+		m := Member{Instance: p.Instance, Weight: p.weight, Reader: p.reader, Leaving: p.leaving, Joined: p.joined,
+			Version: p.version, Since: p.since}
+		owns := p.joined && !p.leaving && !p.reader
+		for _, c := range p.caches {
+			m.Caches = append(m.Caches, Cache{Name: c.name, Owned: owns, Since: c.since})
+		}
+		v.Members = append(v.Members, m)
+	}
+	slices.SortFunc(v.Members, func(a, b Member) int { return compareInstances(a.Instance, b.Instance) })
+	return v
+}
+
+// until is when the view ends by itself: at the end of a counted member's lease,
+// or when this process must have been stopped.
+func (r *Roster) until() int64 {
+	if r.waking {
+		return r.wakeAt + int64(r.cfg.Lease)
+	}
+	end := int64(never)
+	for _, p := range r.order {
+		if p.counted {
+			end = min(end, p.heard+int64(p.lease)+1, r.lastTick+int64(r.cfg.Lease))
+		}
+	}
+	return end
+}
+
+func (r *Roster) hearsNobody() bool {
+	for _, p := range r.order {
+		if r.now-p.lastBeat <= int64(p.lease) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,74 @@
+package roster
+
+import "time"
+
+// lacks reports whether something applied here has not been shown by the peer.
+func (r *Roster) lacks(p *peer) bool {
+	if p.lagAt == r.changes {
+		return p.lags
+	}
+	p.lagAt, p.lags = r.changes, false
+	for _, s := range r.sourceOrder {
+		if s.top() > p.shown[s.Instance] {
+			p.lags = true
+			break
+		}
+	}
+	return p.lags
+}
+
+// AllShown reports whether a question to the member has nothing to carry,
+// whatever its keys.
+func (r *Roster) AllShown(id string) bool {
+	if r.cfg.Ablation.CarryNothing {
+		return true
+	}
+	p := r.peers[id]
+	return p != nil && !r.lacks(p) || p == nil && len(r.sourceOrder) == 0
+}
+
+// CarryTo is rule R3: what a question to the member must take along. It is about
+// the instance that Known names. keys are the questions' keys, as ByKey targets.
+func (r *Roster) CarryTo(id string, keys []Target) Carry {
+	var c Carry
+	if r.AllShown(id) {
+		return c
+	}
+	var shown map[Instance]uint64
+	if p := r.peers[id]; p != nil {
+		shown = p.shown
+	}
+	for _, s := range r.sourceOrder {
+		if s.base > shown[s.Instance] && r.matters(s) {
+			c.Bases = append(c.Bases, Applied{Source: s.Instance, Upto: s.base, Age: time.Duration(r.now - s.changed)})
+		}
+	}
+	add := func(rec *record) {
+		if rec.n > shown[rec.src.Instance] {
+			c.Records = append(c.Records, Invalidation{Source: rec.src.Instance, N: rec.n, Target: rec.Target})
+		}
+	}
+	caches := map[string]bool{}
+	for _, k := range keys {
+		if k.Kind == ByKey {
+			r.log.each(r.log.keys[k], add)
+		}
+		if !caches[k.Cache] {
+			caches[k.Cache] = true
+			r.log.each(r.log.wide[k.Cache], add)
+		}
+	}
+	return c
+}
+
+// Take applies what a question carried, before the question is answered.
+func (r *Roster) Take(now int64, c Carry) Effects {
+	r.begin(now)
+	r.raise(c.Bases)
+	for _, i := range c.Records {
+		if i.Source.Inc != 0 {
+			r.apply(i)
+		}
+	}
+	return r.finish()
+}

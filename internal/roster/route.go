@@ -1,0 +1,70 @@
+package roster
+
+import "slices"
+
+// Rank names who ranks first for the key of one fetch among those who may own
+// it, less those ruled out; "" is nobody.
+type Rank func(without []string) string
+
+// Step is what to do next for a fetch: exactly one of its fields is set.
+type Step struct {
+	Ask  string // ask this member
+	Own  bool   // act as the owner here
+	Load bool   // load for ourselves: the last resort
+}
+
+// Route is the path of one fetch: ask the owner; follow one redirect, whoever
+// gives it; when a member cannot be reached, ask the next in rank; then load.
+// So no fetch asks more than three members, and none waits in a circle.
+type Route struct {
+	out        []string // ruled out, in the order of asking
+	redirected bool
+	failures   int
+}
+
+// Start begins the route at whoever ranks first.
+func (t *Route) Start(self, first string) Step {
+	switch first {
+	case "":
+		return Step{Load: true}
+	case self:
+		return Step{Own: true}
+	}
+	return Step{Ask: first}
+}
+
+// Redirect goes on after from has answered that to owns the key. From is ruled
+// out: it would not answer the same question otherwise the next time.
+func (t *Route) Redirect(self, from, to string, rank Rank) Step {
+	if to == self {
+		return Step{Own: true}
+	}
+	if to == "" || t.redirected {
+		return t.Fail(self, from, rank)
+	}
+	t.redirected = true
+	t.ruleOut(from)
+	return Step{Ask: to}
+}
+
+// Fail goes on after from could not be reached.
+func (t *Route) Fail(self, from string, rank Rank) Step {
+	t.failures++
+	t.ruleOut(from)
+	switch to := rank(t.out); {
+	case to == self && to != "":
+		return Step{Own: true}
+	case to != "" && t.failures == 1:
+		return Step{Ask: to}
+	}
+	return Step{Load: true}
+}
+
+// RuledOut are the members that the next question names as ruled out.
+func (t *Route) RuledOut() []string { return slices.Clone(t.out) }
+
+func (t *Route) ruleOut(id string) {
+	if !slices.Contains(t.out, id) {
+		t.out = append(t.out, id)
+	}
+}
