@@ -1,0 +1,147 @@
+package store
+
+import "sync/atomic"
+
+// Fill is one load or fetch that may end in a kept value. Whatever is dropped
+// while it is open voids it. Each Fill must be ended, by Keep or by End.
+type Fill struct {
+	store *Store
+	key   string
+	hash  uint64
+	since uint64 // the epoch in which it began
+	void  atomic.Bool
+
+	// Guarded by the stripe of hash.
+	ended bool
+	next  *Fill // another open fill of the same hash
+}
+
+// Begin opens a fill for key. It must be called before the load or fetch
+// begins, for only what is dropped afterwards is seen to void it. Several fills
+// of one key may be open at once.
+func (s *Store) Begin(key string) *Fill {
+	f := &Fill{store: s, key: key, hash: s.hash(key)}
+	st := s.stripe(f.hash)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	f.since = s.epochs.now.Load()
+	if st.fills == nil {
+		st.fills = make(map[uint64]*Fill)
+	}
+	f.next = st.fills[f.hash]
+	st.fills[f.hash] = f
+	return f
+}
+
+// end unlinks f. It reports whether f was open. The stripe is locked.
+func (f *Fill) end(st *stripe) bool {
+	if f.ended {
+		return false
+	}
+	f.ended = true
+	if st.fills[f.hash] == f {
+		if f.next == nil {
+			delete(st.fills, f.hash)
+		} else {
+			st.fills[f.hash] = f.next
+		}
+		return true
+	}
+	for o := st.fills[f.hash]; o != nil; o = o.next {
+		if o.next == f {
+			o.next = f.next
+			break
+		}
+	}
+	return true
+}
+
+// End ends f without keeping anything. It may be called again, and after Keep.
+func (f *Fill) End() {
+	st := f.store.stripe(f.hash)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	f.end(st)
+}
+
+// Void reports whether Drop of the key or Clear has been called since Begin:
+// what was loaded must not be kept, nor given to anybody who asks from now on.
+// Dropped tags are not seen, for the tags are not known yet: see VoidFor.
+func (f *Fill) Void() bool {
+	return f.VoidFor(nil)
+}
+
+// VoidFor is Void for a load that turned out to carry tags.
+func (f *Fill) VoidFor(tags []string) bool {
+	return f.void.Load() || f.store.epochs.void(f.since, tags)
+}
+
+// Keep keeps v and ends f. It reports whether v is kept. It is not when the key,
+// one of v.Tags or everything has been dropped since Begin, when f has ended,
+// when the store has closed, when v is larger than a quarter of its budget, and
+// when a live value (now < Until) is kept that
+//   - comes from a load that began later, or
+//   - has a higher Version, both being known, or
+//   - comes from the same load and is owned, while v is a replica.
+//
+// A value that is kept can be read at once. How long it stays is up to the
+// budget: values that are asked for seldom make room for others.
+func (f *Fill) Keep(v *Value, now int64) bool {
+	s := f.store
+	s.life.RLock()
+	defer s.life.RUnlock()
+	st := s.stripe(f.hash)
+	st.mu.Lock()
+	g := s.keep(f, st, v, now)
+	st.mu.Unlock()
+	if g == nil {
+		return false
+	}
+	if g.queued.Load() > 0 {
+		s.wake()
+	}
+	if g.crowded() {
+		s.settle(g)
+	}
+	return true
+}
+
+// keep returns the segment that took v, nil if none did. The stripe is locked.
+func (s *Store) keep(f *Fill, st *stripe, v *Value, now int64) *segment {
+	if !f.end(st) || s.closed {
+		return nil
+	}
+	if f.VoidFor(v.Tags) {
+		s.discarded.Add(1)
+		return nil
+	}
+	g := s.segmentFor(v)
+	if g == nil {
+		return nil
+	}
+	old := s.find(st, f.hash)
+	if old != nil {
+		if ov := s.live(old, f.key); ov != nil && now < ov.Until && outranks(ov, v) {
+			return nil
+		}
+		s.discard(st, old)
+	}
+	e := &entry{key: f.key, hash: f.hash, cost: charge(f.key, v), since: f.since, tags: v.Tags, home: g}
+	e.checked.Store(f.since)
+	e.value.Store(v)
+	s.usage.add(v.Replica, e.cost)
+	st.put(e)
+	s.rejected.Add(g.admit(e))
+	return g
+}
+
+// outranks reports whether kept, which is live, stays although v has been loaded.
+func outranks(kept, v *Value) bool {
+	switch {
+	case kept.Began > v.Began:
+		return true
+	case kept.Version != 0 && v.Version != 0 && kept.Version > v.Version:
+		return true
+	}
+	return kept.Began == v.Began && !kept.Replica && v.Replica
+}

@@ -1,0 +1,45 @@
+package store
+
+import "sync/atomic"
+
+// Value is one kept value. It is immutable once it has been handed to Keep or
+// Replace, apart from its atomic fields. Callers of Get share it.
+type Value struct {
+	Data     []byte // the value as it travels; shared, never changed
+	Began    int64  // when its load began, on the host's monotonic clock, in ns
+	Expires  int64  // fresh until then; math.MaxInt64 means for ever
+	Until    int64  // kept until then; Get never returns the value from then on
+	Cost     int64  // bytes charged beside key and overhead; 0 means len(Data)
+	Replica  bool   // counted as a replica
+	NotFound bool   // a remembered absence
+	Owner    string // the member that gave the value
+	ETag     string // the origin's validator, for conditional loads
+	Version  uint64 // the origin's own version; 0 means that it has none
+	Tags     []string
+
+	View  atomic.Uint64 // the view under which the host last judged whether it owns the key
+	Heat  atomic.Uint64 // how often others ask for the key; the host's to count
+	Reads atomic.Uint32 // reads of a replica; the host's to count
+
+	decoded atomic.Pointer[any] // what Data decodes to, so that it is decoded once
+}
+
+// Decoded returns what SetDecoded has stored, and whether it has stored anything.
+func (v *Value) Decoded() (any, bool) {
+	if p := v.decoded.Load(); p != nil {
+		return *p, true
+	}
+	return nil, false
+}
+
+// SetDecoded stores the decoded form of Data. Several callers may decode at the
+// same time; the last one stands, which is harmless as they decode the same bytes.
+func (v *Value) SetDecoded(d any) { v.decoded.Store(&d) }
+
+// payload returns the bytes charged for the value itself.
+func (v *Value) payload() int64 {
+	if v.Cost > 0 {
+		return v.Cost
+	}
+	return int64(len(v.Data))
+}

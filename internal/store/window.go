@@ -1,0 +1,55 @@
+package store
+
+// window is the recency window in front of ristretto: a queue whose oldest entry
+// leaves first, unless it has been read since it was last looked at (the second
+// chance of the CLOCK algorithm). TinyLFU alone gives a new key no time to show
+// that it is wanted; the window does. Guarded by its segment's mutex.
+type window struct {
+	newest, oldest *entry
+	bytes, limit   int64
+}
+
+// push puts e in as the newest.
+func (w *window) push(e *entry) {
+	e.inWindow = true
+	e.prev, e.next = nil, w.newest
+	if w.newest != nil {
+		w.newest.prev = e
+	} else {
+		w.oldest = e
+	}
+	w.newest = e
+	w.bytes += e.cost
+}
+
+// unlink takes e out.
+func (w *window) unlink(e *entry) {
+	if e.prev != nil {
+		e.prev.next = e.next
+	} else {
+		w.newest = e.next
+	}
+	if e.next != nil {
+		e.next.prev = e.prev
+	} else {
+		w.oldest = e.prev
+	}
+	e.prev, e.next = nil, nil
+	e.inWindow = false
+	w.bytes -= e.cost
+}
+
+// overflow takes out and returns an entry that the window has no room for, nil
+// if all fit. The newest stays even if it is larger than the whole window, so
+// that what has just been kept can be read.
+func (w *window) overflow() *entry {
+	for w.bytes > w.limit && w.oldest != w.newest {
+		e := w.oldest
+		w.unlink(e)
+		if e.value.Load() == nil || !e.used.Swap(false) {
+			return e
+		}
+		w.push(e)
+	}
+	return nil
+}
