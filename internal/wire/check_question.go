@@ -31,6 +31,9 @@ func (a *Ask) check() error {
 
 // check checks a question of an Ask that names so many caches.
 func (q *Question) check(caches int) error {
+	if q.Number == 0 {
+		return malformed("question: number 0; they begin at 1")
+	}
 	switch q.Kind {
 	case AskGet, AskTakeOver, AskPull:
 		if err := checkKey("question", q.Key); err != nil {
@@ -39,7 +42,7 @@ func (q *Question) check(caches int) error {
 		if q.Cache < 0 || q.Cache >= caches {
 			return malformed("question: cache %d of %d", q.Cache, caches)
 		}
-	case AskChunk: // names a transfer; a cache and a key are allowed
+	case AskChunk, AskCancel: // name a transfer, a question; a cache and a key are allowed
 		if len(q.Key) > MaxKeyBytes {
 			return checkKey("question", q.Key)
 		}
@@ -86,6 +89,9 @@ func (a *Answer) check() error {
 }
 
 func (r *Result) check() error {
+	if r.Number == 0 {
+		return malformed("result: number 0; that of its question is right")
+	}
 	if r.Status < Value || r.Status > Pulled {
 		return malformed("result: unknown status %d", uint8(r.Status))
 	}
@@ -107,8 +113,8 @@ func (r *Result) check() error {
 		return err
 	}
 	for _, tag := range r.Tags {
-		if len(tag) > MaxKeyBytes {
-			return malformed("result: tag of %d bytes; %d are the most", len(tag), MaxKeyBytes)
+		if len(tag) == 0 || len(tag) > MaxKeyBytes {
+			return malformed("result: tag of %d bytes; it must have 1 to %d", len(tag), MaxKeyBytes)
 		}
 	}
 	return nil

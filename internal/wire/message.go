@@ -1,9 +1,11 @@
 package wire
 
-// message is what every type of message can do. check names the first rule
-// that the message breaks; it runs before encoding and after decoding.
+// message is what every type of message can do.
 type message interface {
 	kind() kind
+	read(*reader)
+	// check names the first rule that the message breaks. It runs before
+	// encoding and after decoding.
 	check() error
 }
 
@@ -16,6 +18,16 @@ func (*Gone) kind() kind    { return kindGone }
 func (*Taken) kind() kind   { return kindTaken }
 func (*Ask) kind() kind     { return kindAsk }
 func (*Answer) kind() kind  { return kindAnswer }
+
+func (m *Beat) read(r *reader)    { r.beat(m) }
+func (m *Told) read(r *reader)    { r.told(m) }
+func (m *Confirm) read(r *reader) { r.confirm(m) }
+func (m *Want) read(r *reader)    { r.want(m) }
+func (m *Tail) read(r *reader)    { r.tail(m) }
+func (m *Gone) read(r *reader)    { r.gone(m) }
+func (m *Taken) read(r *reader)   { r.taken(m) }
+func (m *Ask) read(r *reader)     { r.ask(m) }
+func (m *Answer) read(r *reader)  { r.answer(m) }
 
 // Append appends the encoding of msg to dst and returns the extended slice.
 // msg is a *Beat, *Told, *Confirm, *Want, *Tail, *Gone, *Taken, *Ask, or an
@@ -33,12 +45,16 @@ func Append(dst []byte, msg any) ([]byte, error) {
 	if err := m.check(); err != nil {
 		return dst, err
 	}
-	return appendBody(appendHead(dst, m.kind()), m, len(dst))
+	out, err := appendBody(appendHead(dst, m.kind()), m)
+	if err != nil {
+		return dst, err
+	}
+	return out, nil
 }
 
 // Decode decodes a message of any type and returns a pointer to it, as Append
 // takes it. Of an Answer it returns what DecodeAnswer returns, less the values.
-// The error wraps ErrNotOurs, ErrVersion or ErrMalformed. Keys may alias data.
+// The error wraps ErrNotOurs, ErrVersion or ErrMalformed. Keys alias data.
 func Decode(data []byte) (any, error) {
 	k, rest, err := open(data)
 	if err != nil {
@@ -61,24 +77,17 @@ func Decode(data []byte) (any, error) {
 	case kindTaken:
 		m = new(Taken)
 	case kindAsk:
-		a, err := DecodeAsk(data)
-		if err != nil {
-			return nil, err
-		}
-		return a, nil
+		m = new(Ask)
 	case kindAnswer:
 		a, _, err := DecodeAnswer(data)
 		if err != nil {
-			return nil, err
+			return nil, err // not a, which would make an interface that is not nil
 		}
 		return a, nil
 	default:
 		return nil, malformed("unknown %v", k)
 	}
 	if err := decodeBody(rest, m); err != nil {
-		return nil, err
-	}
-	if err := m.check(); err != nil {
 		return nil, err
 	}
 	return m, nil
@@ -94,8 +103,18 @@ func DecodeAsk(data []byte) (*Ask, error) {
 	if err := decodeBody(rest, a); err != nil {
 		return nil, err
 	}
-	if err := a.check(); err != nil {
-		return nil, err
-	}
 	return a, nil
+}
+
+// decodeBody decodes the one item that data consists of into m and checks it.
+func decodeBody(data []byte, m message) error {
+	r := reader{data: data}
+	m.read(&r)
+	if r.err == nil && len(r.data) > 0 {
+		r.fail("%d bytes after its end", len(r.data))
+	}
+	if r.err != nil {
+		return r.err
+	}
+	return m.check()
 }

@@ -10,9 +10,10 @@ const (
 	AskTakeOver                  // what is held or being loaded: the asker has come to own the key
 	AskPull                      // the receiver is to take the key over from the asker (hand-over, Set)
 	AskChunk                     // a piece of a value too large for one message
+	AskCancel                    // nobody waits for the question of this number any more; not answered
 )
 
-var askedNames = [...]string{AskGet: "get", AskTakeOver: "take-over", AskPull: "pull", AskChunk: "chunk"}
+var askedNames = [...]string{AskGet: "get", AskTakeOver: "take-over", AskPull: "pull", AskChunk: "chunk", AskCancel: "cancel"}
 
 // String returns a word for logs.
 func (k Asked) String() string {
@@ -95,6 +96,7 @@ const (
 	FlagStale                    // past its TTL
 	FlagNoKeep                   // not to be kept
 	FlagLimit                    // Failed: the load timed out at LoadTimeout
+	FlagQueued                   // Working: the load has not got its turn yet
 )
 
 // Answer is one part of the answers to a batch. The values of its results
