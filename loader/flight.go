@@ -1,0 +1,228 @@
+package loader
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+)
+
+// Flight is one load under way and those who wait for it. Flights makes them.
+//
+// Whoever leads a flight lands it, from any goroutine. Everyone who was counted
+// as a waiter calls exactly one of Wait, Then and Leave. A flight that its last
+// waiter leaves is abandoned: its context is cancelled and nobody joins it any
+// more, unless it is pinned.
+type Flight[T any] struct {
+	home *stripe[T]
+	key  string
+
+	// attached and phase are written with home.mu held, and read without it.
+	attached atomic.Bool
+	phase    atomic.Uint32
+
+	// What follows is guarded by home.mu.
+
+	waiters   int
+	pinned    bool
+	landed    bool
+	abandoned bool
+
+	value T // the result, once landed
+	err   error
+
+	// done is closed on landing. It exists only if somebody has to wait.
+	done chan struct{}
+	// calls are to be made on landing, in the order of Then.
+	calls []*call[T]
+
+	// ctx exists only if it was asked for: many flights need none.
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+}
+
+// call is what Then has asked for.
+type call[T any] struct {
+	fn func(T, error)
+	// settled is set once, by whoever comes first: the landing, which then
+	// calls fn, or the waiter that leaves.
+	settled atomic.Bool
+}
+
+// Key returns the key that is loaded.
+func (f *Flight[T]) Key() string { return f.key }
+
+// Attached reports whether later callers join this flight. It does not once the
+// flight has landed, was detached, replaced or abandoned.
+func (f *Flight[T]) Attached() bool { return f.attached.Load() }
+
+// Phase returns what SetPhase last noted; 0 at first.
+func (f *Flight[T]) Phase() uint32 { return f.phase.Load() }
+
+// SetPhase notes what the flight does, in words of the caller's own. Once it has
+// returned, no JoinIf joins on the strength of an earlier phase.
+func (f *Flight[T]) SetPhase(phase uint32) {
+	f.home.mu.Lock()
+	defer f.home.mu.Unlock()
+	f.phase.Store(phase)
+}
+
+// Wait returns the result once the flight has landed. If ctx is done before, the
+// caller leaves, and Wait returns context.Cause(ctx). A flight that has landed
+// wins over a ctx that is done.
+func (f *Flight[T]) Wait(ctx context.Context) (T, error) {
+	f.home.mu.Lock()
+	if f.landed {
+		f.home.mu.Unlock()
+		return f.value, f.err
+	}
+	if f.done == nil {
+		f.done = make(chan struct{})
+	}
+	done := f.done
+	f.home.mu.Unlock()
+
+	select {
+	case <-done:
+		return f.value, f.err
+	case <-ctx.Done():
+	}
+	if f.leave() {
+		var zero T
+		return zero, context.Cause(ctx)
+	}
+	return f.value, f.err // it landed meanwhile
+}
+
+// Then is Wait without waiting: fn is called once with the result, on landing by
+// the goroutine that lands the flight, or at once if it has landed. fn may use
+// any flight, this one included, and must not panic.
+//
+// The caller leaves with the function that Then returns. fn is not called
+// afterwards, unless its call has begun by then. Calling it again, or after the
+// landing, does nothing.
+func (f *Flight[T]) Then(fn func(T, error)) (leave func()) {
+	f.home.mu.Lock()
+	if f.landed {
+		f.home.mu.Unlock()
+		fn(f.value, f.err)
+		return func() {}
+	}
+	c := &call[T]{fn: fn}
+	f.calls = append(f.calls, c)
+	f.home.mu.Unlock()
+	return func() {
+		if c.settled.CompareAndSwap(false, true) {
+			f.leave()
+		}
+	}
+}
+
+// Leave is for a counted waiter that will call neither Wait nor Then.
+func (f *Flight[T]) Leave() { f.leave() }
+
+// leave takes one waiter off, and reports whether the flight was still under way.
+func (f *Flight[T]) leave() bool {
+	f.home.mu.Lock()
+	if f.landed {
+		f.home.mu.Unlock()
+		return false
+	}
+	f.waiters--
+	if f.waiters > 0 || f.pinned || f.abandoned {
+		f.home.mu.Unlock()
+		return true
+	}
+	f.abandoned = true
+	f.home.detach(f)
+	cancel := f.cancel
+	f.home.mu.Unlock()
+	if cancel != nil {
+		cancel(ErrAbandoned)
+	}
+	return true
+}
+
+// Pin lets the flight go on without waiters, for a load in the background. It
+// does not revive one that was abandoned before.
+func (f *Flight[T]) Pin() {
+	f.home.mu.Lock()
+	defer f.home.mu.Unlock()
+	f.pinned = true
+}
+
+// Context returns the context for the work of the flight. It has no deadline and
+// no caller's values. It is cancelled, with ErrAbandoned as its cause, when the
+// last waiter has left, unless the flight is pinned; and after the landing.
+func (f *Flight[T]) Context() context.Context {
+	f.home.mu.Lock()
+	defer f.home.mu.Unlock()
+	if f.ctx == nil {
+		f.ctx, f.cancel = context.WithCancelCause(context.Background())
+		switch {
+		case f.abandoned:
+			f.cancel(ErrAbandoned)
+		case f.landed:
+			f.cancel(nil)
+		}
+	}
+	return f.ctx
+}
+
+// Land ends the flight: everyone who waits gets the result. The first landing
+// counts; Land reports whether this one was it. A flight that was detached or
+// abandoned can land too.
+func (f *Flight[T]) Land(value T, err error) bool {
+	f.home.mu.Lock()
+	if f.landed {
+		f.home.mu.Unlock()
+		return false
+	}
+	f.landed = true
+	f.value, f.err = value, err
+	f.home.detach(f)
+	done, calls, cancel := f.done, f.calls, f.cancel
+	f.calls = nil
+	f.home.mu.Unlock()
+
+	// Outside the lock from here on, so that calls may use any flight.
+	if done != nil {
+		close(done)
+	}
+	if cancel != nil {
+		cancel(nil)
+	}
+	for _, c := range calls {
+		if c.settled.CompareAndSwap(false, true) {
+			c.fn(value, err)
+		}
+	}
+	return true
+}
+
+// stripe holds the attached flights of some of the keys, and guards their state.
+// Its lock is the only one here, and nothing foreign but JoinIf's question is
+// called with it held.
+type stripe[T any] struct {
+	mu      sync.Mutex
+	flights map[string]*Flight[T] // by key; guarded by mu
+	_       [48]byte              // a cache line each, so that stripes do not slow each other down
+}
+
+// start attaches a new flight with one waiter. mu is held.
+func (s *stripe[T]) start(key string) *Flight[T] {
+	f := &Flight[T]{home: s, key: key, waiters: 1}
+	f.attached.Store(true)
+	if s.flights == nil {
+		s.flights = make(map[string]*Flight[T])
+	}
+	s.flights[key] = f
+	return f
+}
+
+// detach lets nobody join f any more. mu is held.
+func (s *stripe[T]) detach(f *Flight[T]) {
+	if f.attached.Load() {
+		f.attached.Store(false)
+		delete(s.flights, f.key)
+	}
+}
