@@ -13,7 +13,7 @@ const laneLimit = 16 << 20
 // frame is what travels in one piece.
 type frame struct {
 	data []byte
-	due  time.Time // not delivered before
+	due  time.Time // not delivered before, nor before the frames ahead of it: a stream keeps its order
 }
 
 // lane carries one direction of one connection. One goroutine reads from it, another delivers, so that a delay or a
@@ -57,9 +57,6 @@ func (a *lane) read(from net.Conn) {
 func (a *lane) put(data []byte) {
 	due := time.Now().Add(a.link.delay(a.way))
 	a.mu.Lock()
-	if n := len(a.queue); n > 0 && a.queue[n-1].due.After(due) {
-		due = a.queue[n-1].due // a stream keeps its order
-	}
 	if !a.dead {
 		a.queue = append(a.queue, frame{data, due})
 		a.held += len(data)

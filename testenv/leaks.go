@@ -17,6 +17,11 @@ const leakWait = 5 * time.Second
 // nor inside Bubble, which does not end before its goroutines have. Descriptors are counted where /proc has them.
 func Leaks(tb testing.TB) {
 	tb.Helper()
+	leaks(tb, leakWait)
+}
+
+func leaks(tb testing.TB, wait time.Duration) {
+	tb.Helper()
 	if l, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
 		l.Close() // the first socket of a process makes the runtime open descriptors that it keeps
 	}
@@ -28,7 +33,7 @@ func Leaks(tb testing.TB) {
 		}
 		var left []string
 		var open int
-		for end := time.Now().Add(leakWait); ; time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(wait); ; time.Sleep(5 * time.Millisecond) {
 			left, open = left[:0], descriptors()-fds
 			for id, stack := range goroutines() {
 				if _, old := before[id]; !old {

@@ -196,6 +196,18 @@ func TestABlackHoleTellsNobodyAndHealsLate(t *testing.T) {
 	})
 }
 
+func TestABlackHoleHidesThatTheServerIsDown(t *testing.T) {
+	both(t, func(t *testing.T, s *testenv.Server, link *testenv.Link) {
+		link.Swallow()
+		s.Stop()
+		start := time.Now()
+		_, err := nats.Connect(link.URL(), nats.Timeout(100*time.Millisecond), nats.InProcessServer(inProcess(link)))
+		if err == nil || time.Since(start) < 100*time.Millisecond {
+			t.Errorf("the connect failed after %v (%v), want its timeout", time.Since(start), err)
+		}
+	})
+}
+
 func TestAClosedConnectionIsSeenOnlyAfterTheBlackHole(t *testing.T) {
 	both(t, func(t *testing.T, s *testenv.Server, link *testenv.Link) {
 		far := link.Connect(t)

@@ -49,7 +49,7 @@ func TestOptionsReachTheServer(t *testing.T) {
 	if nc.MaxPayload() != 2<<20 {
 		t.Errorf("max payload %d", nc.MaxPayload())
 	}
-	js, err := nc.JetStream()
+	js, err := nc.JetStream(nats.MaxWait(200 * time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}
