@@ -127,10 +127,7 @@ func (p *process) invalidate(targets []roster.Target, o *operation, within int64
 	op, e := p.r.Invalidate(p.clock(), targets)
 	o.id = op
 	p.open = append(p.open, o)
-	p.ends[op] = func(ok bool, missing []string) {
-		p.open = slices.DeleteFunc(p.open, func(x *operation) bool { return x == o })
-		end(ok, missing)
-	}
+	p.ends[op] = end
 	p.carryOut(e)
 	p.after(within, func() {
 		if end := p.ends[op]; end != nil {
@@ -147,6 +144,7 @@ func (p *process) invalidate(targets []roster.Target, o *operation, within int64
 // set keeps the value at home from the step that invalidates there, and then
 // tells the owner to pull it: a flight like others (R8).
 func (p *process) set(key string, o *operation, within int64, end func(ok bool, missing []string)) {
+	p.onApplied = func() { p.keep(key, answer{loaded: o.began, hot: true}, p.first(key, nil) == p.id) }
 	p.invalidate(keyTarget(key), o, within, func(ok bool, missing []string) {
 		if e := p.lookup(key); e != nil && e.loaded == o.began {
 			if to := p.first(key, nil); to != "" && to != p.id {

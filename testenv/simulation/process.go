@@ -27,6 +27,8 @@ type process struct {
 	timerAt int64
 	waiters []func() // calls that wait for Effects.Awake
 
+	onApplied func() // once, in the next step, when its Drop and Apply are done
+
 	store         map[string]*entry
 	owns, fetches map[string]*flight
 	epoch         map[string]int
@@ -102,6 +104,10 @@ func (p *process) carryOut(e roster.Effects) {
 	}
 	if e.View != nil {
 		p.view = e.View
+	}
+	if f := p.onApplied; f != nil {
+		p.onApplied = nil
+		f()
 	}
 	p.w.check.stepped(p, e)
 	for _, l := range e.Log {

@@ -19,21 +19,21 @@ const (
 	heartbeat = 300 * ms
 	lease     = 1500 * ms
 	ttl       = 8 * second
-	replica   = 2 * second       // longest life of a replica
-	window    = 4 * second       // how long a hint stands, and a member is young
-	rto       = 250 * ms         // an unanswered question is asked again
-	askLimit  = 10 * second      // one question, repeats included
-	runFor    = 45 * second      // faults and clients
-	settle    = 25 * second      // then whole links: nothing hangs, all count all
-	maxDelay  = 3 * second       // of a message
-	cacheName = "c"              // the one cache
+	replica   = 2 * second  // longest life of a replica
+	window    = 4 * second  // how long a hint stands, and a member is young
+	rto       = 250 * ms    // an unanswered question is asked again
+	askLimit  = 10 * second // one question, repeats included
+	runFor    = 45 * second // faults and clients
+	settle    = 25 * second // then whole links: nothing hangs, all count all
+	maxDelay  = 3 * second  // of a message
+	cacheName = "c"         // the one cache
 )
 
 // Scenario is what a run is made of, beside its seed.
 type Scenario struct {
 	Name    string
-	N       int     // processes
-	Twins   int     // more processes, each with the ID of one of the others
+	N       int // processes
+	Twins   int // more processes, each with the ID of one of the others
 	Keys    int
 	Faults  bool    // late and doubled messages
 	Kinds   string  // of faults, each as likely as it is often named: see nemesis
@@ -51,11 +51,11 @@ type Result struct {
 	Seed       uint64
 	Scenario   string
 	Gets       int
-	Confirmed  int            // Invalidate and Set that returned nil
-	Partial    int            // that returned who is missing
+	Confirmed  int // Invalidate and Set that returned nil
+	Partial    int // that returned who is missing
 	Loads      int
-	Extra      int            // loads of what a live member held or was loading
-	LastResort int            // loads for oneself, as no owner was to be had
+	Extra      int // loads of what a live member held or was loading
+	LastResort int // loads for oneself, as no owner was to be had
 	Joins      int
 	Refused    int            // processes refused for their ID
 	Drops      int            // times that a member dropped everything

@@ -1,0 +1,38 @@
+package simulation
+
+// Scenarios are those that the tests run, by name.
+func Scenarios() []Scenario {
+	base := Scenario{N: 3, Keys: 3, Faults: true, Kinds: "kKllsog", Writes: 0.06, LogSize: 12}
+	with := func(name string, f func(*Scenario)) Scenario {
+		s := base
+		s.Name = name
+		f(&s)
+		return s
+	}
+	calm := func(s *Scenario, kinds string) {
+		s.N, s.Keys, s.Writes, s.Faults, s.Kinds, s.LogSize = 5, 24, 0.01, false, kinds, 500
+	}
+	return []Scenario{
+		with("calm", func(s *Scenario) { calm(s, "") }),
+		with("leaves", func(s *Scenario) { calm(s, "l") }),
+		with("kills", func(s *Scenario) { calm(s, "k") }),
+		with("faults", func(s *Scenario) {}),
+		with("faults of five", func(s *Scenario) { s.N = 5 }),
+		with("parts", func(s *Scenario) { s.Kinds = "kKlsogppaa" }),
+		with("parts of five", func(s *Scenario) { s.N, s.Kinds = 5, "kKlsogppaa" }),
+		with("long parts", func(s *Scenario) { s.N, s.Kinds, s.Writes, s.LogSize = 5, "klpppg", 0.01, 500 }),
+		with("many writes", func(s *Scenario) { s.Kinds, s.Writes = "kKlsogppaa", 0.3 }),
+		with("no log", func(s *Scenario) { s.Kinds, s.LogSize = "kKlsogppaa", -1 }),
+		with("twins", func(s *Scenario) { s.Twins, s.Kinds = 2, "kKlsogpattt" }),
+	}
+}
+
+// Named finds a scenario.
+func Named(name string) (Scenario, bool) {
+	for _, s := range Scenarios() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Scenario{}, false
+}

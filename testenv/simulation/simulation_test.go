@@ -1,0 +1,107 @@
+package simulation
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+)
+
+var (
+	seedFlag     = flag.Uint64("seed", 0, "the seed that TestReplay replays")
+	scenarioFlag = flag.String("scenario", "", "the scenario that TestReplay replays")
+	seedsFlag    = flag.Uint64("seeds", 0, "seeds of each scenario; 0: as many as the tests usually run")
+)
+
+// sum runs the seeds of a scenario, and adds up what they come to; it stops early
+// if until says so.
+func sum(sc Scenario, from, seeds uint64, until func(Result) bool) (total Result) {
+	total = Result{Scenario: sc.Name, Violations: map[string]int{}}
+	next, results, stop := make(chan uint64), make(chan Result), make(chan struct{})
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for seed := range next {
+				results <- Run(seed, sc)
+			}
+		})
+	}
+	go func() {
+		defer func() { close(next); wg.Wait(); close(results) }()
+		for s := range seeds {
+			select {
+			case next <- from + s:
+			case <-stop:
+				return
+			}
+		}
+	}()
+	stopped := false
+	for r := range results {
+		total.Gets += r.Gets
+		total.Confirmed += r.Confirmed
+		total.Partial += r.Partial
+		total.Loads += r.Loads
+		total.Extra += r.Extra
+		total.LastResort += r.LastResort
+		total.Joins += r.Joins
+		total.Refused += r.Refused
+		total.Drops += r.Drops
+		total.Stale += r.Stale
+		for k, n := range r.Violations {
+			total.Violations[k] += n
+		}
+		if r.First != "" && (total.First == "" || r.Seed < total.Seed) {
+			total.First, total.Seed = r.First, r.Seed
+		}
+		if until != nil && !stopped && until(r) {
+			stopped = true
+			close(stop)
+		}
+	}
+	return total
+}
+
+func TestEveryPromiseIsKept(t *testing.T) {
+	for _, sc := range Scenarios() {
+		t.Run(sc.Name, func(t *testing.T) {
+			seeds := uint64(150)
+			if testing.Short() {
+				seeds = 20
+			}
+			if *seedsFlag > 0 {
+				seeds = *seedsFlag
+			}
+			r := sum(sc, 0, seeds, nil)
+			t.Log(line(r, seeds))
+			if len(r.Violations) > 0 {
+				t.Errorf("%v\nseed %d: %s\n%s", r.Violations, r.Seed, r.First, r.Replay())
+			}
+		})
+	}
+}
+
+func line(r Result, seeds uint64) string {
+	return fmt.Sprintf("%d seeds: %d gets, %d confirmed, %d partial, %d loads (%d extra, %d last resort), %d joins, %d refused, %d drops, %d stale across parts",
+		seeds, r.Gets, r.Confirmed, r.Partial, r.Loads, r.Extra, r.LastResort, r.Joins, r.Refused, r.Drops, r.Stale)
+}
+
+// TestReplay shows what one seed does: -seed N -scenario NAME -v.
+func TestReplay(t *testing.T) {
+	if *scenarioFlag == "" {
+		t.Skip("no -scenario")
+	}
+	sc, ok := Named(*scenarioFlag)
+	if !ok {
+		t.Fatalf("no scenario is named %q", *scenarioFlag)
+	}
+	r := Trace(*seedFlag, sc)
+	for _, l := range r.Trace {
+		fmt.Println(l)
+	}
+	t.Log(line(r, 1))
+	if len(r.Violations) > 0 {
+		t.Errorf("%v: %s", r.Violations, r.First)
+	}
+}
