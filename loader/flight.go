@@ -35,6 +35,9 @@ type Flight[T any] struct {
 	// calls are to be made on landing, in the order of Then.
 	calls []*call[T]
 
+	// onAbandon is called when the last waiter leaves.
+	onAbandon func()
+
 	// ctx exists only if it was asked for: many flights need none.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -134,12 +137,45 @@ func (f *Flight[T]) leave() bool {
 	}
 	f.abandoned = true
 	f.home.detach(f)
-	cancel := f.cancel
+	cancel, onAbandon := f.cancel, f.onAbandon
+	f.onAbandon = nil
 	f.home.mu.Unlock()
 	if cancel != nil {
 		cancel(ErrAbandoned)
 	}
+	if onAbandon != nil {
+		onAbandon()
+	}
 	return true
+}
+
+// OnAbandon has fn called when the last waiter leaves before the landing, by the
+// goroutine of that waiter; at once if it has left already. It is for work that
+// is not a goroutine with a context. A later OnAbandon takes the place of an earlier one.
+func (f *Flight[T]) OnAbandon(fn func()) {
+	f.home.mu.Lock()
+	gone := f.abandoned && !f.landed
+	if !f.landed && !f.abandoned {
+		f.onAbandon = fn
+	}
+	f.home.mu.Unlock()
+	if gone {
+		fn()
+	}
+}
+
+// Waiters returns how many wait for the flight.
+func (f *Flight[T]) Waiters() int {
+	f.home.mu.Lock()
+	defer f.home.mu.Unlock()
+	return f.waiters
+}
+
+// Pinned reports whether the flight goes on without waiters.
+func (f *Flight[T]) Pinned() bool {
+	f.home.mu.Lock()
+	defer f.home.mu.Unlock()
+	return f.pinned
 }
 
 // Pin lets the flight go on without waiters, for a load in the background. It
@@ -181,7 +217,7 @@ func (f *Flight[T]) Land(value T, err error) bool {
 	f.value, f.err = value, err
 	f.home.detach(f)
 	done, calls, cancel := f.done, f.calls, f.cancel
-	f.calls = nil
+	f.calls, f.onAbandon = nil, nil
 	f.home.mu.Unlock()
 
 	// Outside the lock from here on, so that calls may use any flight.
