@@ -15,7 +15,8 @@ const (
 	All                    // the whole cache; Key is empty
 )
 
-// Invalidation is one numbered record of its source.
+// Invalidation is one record of its source, numbered from 1. A decoded Key
+// aliases the message.
 type Invalidation struct {
 	Source Instance `cbor:"1,keyasint"`
 	N      uint64   `cbor:"2,keyasint"`
@@ -46,7 +47,9 @@ type PeerState struct {
 	Counts   bool     `cbor:"4,keyasint,omitempty"`
 }
 
-// Beat is the heartbeat. Durations are in microseconds.
+// Beat is the heartbeat. Durations are in microseconds: Heartbeat and Lease are
+// positive, For is not negative, and a negative Life means for ever. Weight is
+// at most MaxWeight.
 type Beat struct {
 	Inc       uint64       `cbor:"1,keyasint"` // the sender's incarnation
 	Nonce     uint64       `cbor:"2,keyasint"`

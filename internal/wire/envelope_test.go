@@ -179,7 +179,7 @@ func TestOnlyTheDeterministicEncodingIsRead(t *testing.T) {
 		"unknown: five deep":              "a201071818 8181818100",
 		"unknown: a map of too many":      "a201071818 b841" + strings.Repeat("0000", 65),
 		"unknown: a list of 2^64-1":       "a201071818 9bffffffffffffffff",
-		"too many fields":                 "b841" + strings.Repeat("0107", 65),
+		"too many fields":                 "b841" + manyFields(65),
 		"a map of 2^64-1 fields":          "bbffffffffffffffff0107",
 		"unknown: bytes of 2^64-1":        "a201071818 5bffffffffffffffff",
 		"a reserved length":               "a1011c07",
@@ -207,14 +207,35 @@ func TestFieldsOfLaterVersionsAreSkipped(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
-	// In the elements of lists too.
-	data := unhex(t, "8362636d0108 a5 0101 0202 0300 04814163 0581a4 0101 0201 04416b 1828 a10181 00")
-	want := &Ask{Inc: 1, To: 2, Caches: []string{"c"}, Questions: []Question{{Number: 1, Kind: AskGet, Key: []byte("k")}}}
-	if got, err := Decode(data); err == nil {
-		t.Errorf("a field nested five deep passed: %+v", got)
+	if got, err := Decode(append(appendHead(nil, kindGone), unhex(t, "b840"+manyFields(64))...)); err != nil || got.(*Gone).Inc != 1 {
+		t.Errorf("64 fields: %+v, %v", got, err)
 	}
-	data = unhex(t, "8362636d0108 a5 0101 0202 0300 04814163 0581a4 0101 0201 04416b 1828 820102")
-	if got, err := Decode(data); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("%+v, %v", got, err)
+}
+
+// manyFields are n fields of a map: 1 to n, each of them 1.
+func manyFields(n int) string {
+	var b []byte
+	for key := range uint64(n) {
+		b = append(appendItemHead(b, majorUint, key+1), 1)
+	}
+	return hex.EncodeToString(b)
+}
+
+func TestUnknownFieldsOfElementsMayHoldAListAndNoMore(t *testing.T) {
+	for name, m := range map[string]struct{ before, count, element string }{
+		"question":     {"8362636d0108 a4 0101 0202 04814163 0581", "a3", "0101 0204"},
+		"result":       {"8362636d0109 a3 0101 0202 0481", "a3", "0101 0206"},
+		"invalidation": {"8362636d0102 a2 0101 0281", "a5", "01824161 01 0201 034163 0403"},
+		"applied":      {"8362636d0104 a3 0101 0282416101 0381", "a3", "0182416101 0201"},
+		"cache":        {"8362636d0101 a4 0101 0401 0501 0e81", "a2", "014163"},
+		"peer":         {"8362636d0101 a4 0101 0401 0501 0f81", "a2", "0182416101"},
+	} {
+		element := m.before + m.count + m.element + "1828"
+		if got, err := Decode(unhex(t, element+"820102")); err != nil {
+			t.Errorf("%s with a list: %+v, %v", name, got, err)
+		}
+		if got, err := Decode(unhex(t, element+"818101")); !errors.Is(err, ErrMalformed) || got != nil {
+			t.Errorf("%s with a list of a list: %+v, %v", name, got, err)
+		}
 	}
 }

@@ -181,7 +181,7 @@ func allocates(t *testing.T, n int, decode func()) {
 	}
 }
 
-// seed writes or counts the seeds of f: of each sample of the right kinds the
+// seed makes sure that f has seeds. With -update it writes the first of them: of each sample of the right kinds the
 // sample, two truncations and two mutations; and some strangers.
 func seed(f *testing.F, right func(kind) bool) {
 	dir := filepath.Join("testdata", "fuzz", f.Name())

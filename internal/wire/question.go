@@ -41,9 +41,11 @@ type Ask struct {
 	Records   []Invalidation `cbor:"7,keyasint,omitempty"`
 }
 
-// Question is one question. Durations are in microseconds.
+// Question is one question. Durations are in microseconds and never negative.
+// A decoded Key aliases the message. AskChunk and AskCancel need neither Cache
+// nor Key.
 type Question struct {
-	Number   uint64   `cbor:"1,keyasint"` // unique for the asking instance; a repetition keeps it
+	Number   uint64   `cbor:"1,keyasint"` // from 1; unique for the asking instance; a repetition keeps it
 	Kind     Asked    `cbor:"2,keyasint"`
 	Cache    int      `cbor:"3,keyasint,omitempty"` // index into Ask.Caches
 	Key      []byte   `cbor:"4,keyasint,omitempty"`
@@ -108,7 +110,8 @@ type Answer struct {
 	Results []Result `cbor:"4,keyasint,omitempty"`
 }
 
-// Result is the answer to one question. Durations are in microseconds.
+// Result is the answer to one question. Durations are in microseconds and,
+// Life apart, never negative. Error, ETag and Tags hold any bytes.
 type Result struct {
 	Number   uint64   `cbor:"1,keyasint"`
 	Status   Status   `cbor:"2,keyasint"`
