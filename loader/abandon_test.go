@@ -1,0 +1,68 @@
+package loader
+
+import "testing"
+
+func TestOnAbandonIsCalledWhenTheLastWaiterLeaves(t *testing.T) {
+	var g Flights[int]
+	f, _ := g.Join("a")
+	g.Join("a")
+	var called []string
+	f.OnAbandon(func() { called = append(called, "earlier") })
+	f.OnAbandon(func() {
+		called = append(called, "later")
+		g.Join("a") // with no lock held
+	})
+	f.Leave()
+	if len(called) != 0 {
+		t.Fatal("called while somebody waits")
+	}
+	f.Leave()
+	if len(called) != 1 || called[0] != "later" {
+		t.Fatalf("called %q", called)
+	}
+	f.OnAbandon(func() { called = append(called, "late") })
+	if len(called) != 2 {
+		t.Fatal("not called at once on an abandoned flight")
+	}
+}
+
+func TestOnAbandonIsNotCalledAfterTheLandingNorWhilePinned(t *testing.T) {
+	var g Flights[int]
+	wrong := func() { t.Error("called") }
+
+	landed, _ := g.Join("a")
+	landed.OnAbandon(wrong)
+	landed.Land(1, nil)
+	landed.Leave()
+	landed.OnAbandon(wrong)
+
+	pinned, _ := g.Join("b")
+	pinned.OnAbandon(wrong)
+	pinned.Pin()
+	pinned.Leave()
+
+	left, _ := g.Join("c")
+	left.Leave()
+	left.Land(1, nil)
+	left.OnAbandon(wrong)
+}
+
+func TestAFlightTellsItsWaitersAndWhetherItIsPinned(t *testing.T) {
+	var g Flights[int]
+	f, _ := g.Join("a")
+	g.Join("a")
+	if f.Waiters() != 2 || f.Pinned() {
+		t.Fatalf("%d waiters, pinned %v", f.Waiters(), f.Pinned())
+	}
+	f.Pin()
+	f.Leave()
+	if f.Waiters() != 1 || !f.Pinned() {
+		t.Fatalf("%d waiters, pinned %v", f.Waiters(), f.Pinned())
+	}
+	leave := f.Then(func(int, error) {})
+	leave()
+	leave()
+	if f.Waiters() != 0 || !f.Attached() {
+		t.Fatalf("%d waiters, attached %v", f.Waiters(), f.Attached())
+	}
+}
