@@ -4,7 +4,7 @@ import "sync/atomic"
 
 // overhead is charged for an entry beside its key and value: the entry, its
 // Value, ristretto's two map slots and its counters.
-const overhead = 256
+const overhead = 384
 
 // entry is the handle that stands for one key in the window, in the queue to
 // ristretto and in ristretto. It is made by one Keep and never used for another,
@@ -19,7 +19,7 @@ type entry struct {
 	home    *segment              // whose budget it is charged to
 	value   atomic.Pointer[Value] // nil: dead
 	checked atomic.Uint64         // the epoch up to which no tag of it has been dropped
-	used    atomic.Bool           // read since the window last looked
+	used    atomic.Bool           // kept or read since the window last looked
 	left    atomic.Bool           // ristretto has let go of it
 
 	// Guarded by home.mu.

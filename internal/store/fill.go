@@ -128,6 +128,7 @@ func (s *Store) keep(f *Fill, st *stripe, v *Value, now int64) *segment {
 	}
 	e := &entry{key: f.key, hash: f.hash, cost: charge(f.key, v), since: f.since, tags: v.Tags, home: g}
 	e.checked.Store(f.since)
+	e.used.Store(true) // being kept is a use: old entries must not outlast a fresh one
 	e.value.Store(v)
 	s.usage.add(v.Replica, e.cost)
 	st.put(e)

@@ -100,10 +100,10 @@ func (g *segment) admit(e *entry) (lost uint64) {
 	if g.held.Load()+e.cost <= g.room {
 		return g.hand(e)
 	}
-	g.window.push(e)
-	for o := g.window.overflow(); o != nil; o = g.window.overflow() {
+	for o := g.window.overflow(e.cost); o != nil; o = g.window.overflow(e.cost) {
 		lost += g.hand(o)
 	}
+	g.window.push(e)
 	return lost
 }
 

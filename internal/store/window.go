@@ -1,5 +1,8 @@
 package store
 
+// chances bounds what one Keep spends on entries that stay in the window.
+const chances = 16
+
 // window is the recency window in front of ristretto: a queue whose oldest entry
 // leaves first, unless it has been read since it was last looked at (the second
 // chance of the CLOCK algorithm). TinyLFU alone gives a new key no time to show
@@ -39,14 +42,16 @@ func (w *window) unlink(e *entry) {
 	w.bytes -= e.cost
 }
 
-// overflow takes out and returns an entry that the window has no room for, nil
-// if all fit. The newest stays even if it is larger than the whole window, so
-// that what has just been kept can be read.
-func (w *window) overflow() *entry {
-	for w.bytes > w.limit && w.oldest != w.newest {
+// overflow takes out and returns an entry that must leave for a new one of the
+// given cost, nil if there is room. An entry that has been read goes to the back
+// of the queue instead, up to chances of them at a time. The new one is let in
+// even if it is larger than the whole window, so that what has just been kept
+// can be read.
+func (w *window) overflow(cost int64) *entry {
+	for n := 0; w.oldest != nil && w.bytes+cost > w.limit; n++ {
 		e := w.oldest
 		w.unlink(e)
-		if e.value.Load() == nil || !e.used.Swap(false) {
+		if n >= chances || e.value.Load() == nil || !e.used.Swap(false) {
 			return e
 		}
 		w.push(e)
