@@ -1,0 +1,275 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+
+	"github.com/cachemesh/cachemesh/internal/roster"
+	"github.com/cachemesh/cachemesh/internal/wire"
+	"github.com/cachemesh/cachemesh/loader"
+)
+
+// Cache is this member's face of one cache of the mesh. Its methods may be
+// called by many goroutines at once. Values that it returns are shared: callers
+// read them and do not change them.
+type Cache[V any] struct {
+	c *core
+}
+
+// NewCache opens the cache of that name on this member. Members that open it share its
+// keys; all of them use the same V, codec and origin. It returns at once; reads
+// wait until the others know of it, a round trip. from loads what nobody
+// holds; it may be nil on a Reader alone.
+//
+// It returns an error that names the field if opts make no sense, and ErrClosed
+// after Leave.
+func NewCache[V any](m *Mesh, name string, from loader.Loader[V], opts Options) (*Cache[V], error) {
+	if m == nil {
+		return nil, errors.New("mesh: NewCache needs a mesh, not nil")
+	}
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if !wire.ValidToken(name) {
+		return nil, fmt.Errorf("mesh: the cache's name is %q: it must be 1 to 64 of A-Z a-z 0-9 _ -", name)
+	}
+	var load loadFunc
+	switch {
+	case !isNil(from) && !m.cfg.Reader:
+		load = loadFrom(from)
+	case !m.cfg.Reader:
+		return nil, fmt.Errorf("mesh: cache %s needs a loader: only a Reader's may be nil", name)
+	}
+	c, err := newCore(m, name, opts, newCoder[V](opts.Codec), load)
+	if err != nil {
+		return nil, fmt.Errorf("mesh: cache %s: %w", name, err)
+	}
+	if err := m.open(c); err != nil {
+		c.store.Close()
+		return nil, err
+	}
+	return &Cache[V]{c}, nil
+}
+
+// isNil sees a nil in an interface too: a nil Func is no loader.
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	r := reflect.ValueOf(v)
+	switch r.Kind() {
+	case reflect.Func, reflect.Pointer, reflect.Map, reflect.Slice, reflect.Chan, reflect.Interface:
+		return r.IsNil()
+	}
+	return false
+}
+
+// loadFrom forgets the loader's type.
+func loadFrom[V any](from loader.Loader[V]) loadFunc {
+	return func(ctx context.Context, key string) (loadedItem, error) {
+		item, err := loader.Safely(ctx, from, loader.Request[V]{Key: key})
+		if err != nil {
+			return loadedItem{}, err
+		}
+		return forgetType(item), nil
+	}
+}
+
+func forgetType[V any](item loader.Item[V]) loadedItem {
+	return loadedItem{value: item.Value, meta: loader.Item[struct{}]{
+		TTL: item.TTL, Tags: item.Tags, ETag: item.ETag, Version: item.Version,
+		NotModified: item.NotModified, NoStore: item.NoStore,
+	}}
+}
+
+// open adds a cache to the mesh and announces it.
+func (m *Mesh) open(c *core) error {
+	m.openMu.Lock()
+	defer m.openMu.Unlock()
+	if err := m.alive(); err != nil {
+		return err
+	}
+	old := *m.caches.Load()
+	if old[c.name] != nil {
+		return fmt.Errorf("mesh: cache %s is open already on this member", c.name)
+	}
+	caches := maps.Clone(old)
+	caches[c.name] = c
+	m.caches.Store(&caches)
+	if !m.cfg.Private && !m.cfg.Reader {
+		if err := m.openGateway(c); err != nil {
+			m.caches.Store(&old)
+			return fmt.Errorf("mesh: open cache %s: %w", c.name, err)
+		}
+	}
+	m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Open(now, c.name, c.opts.life()) })
+	return nil
+}
+
+// Close gives up this member's share of the cache. Other members go on with
+// it. It does not hand values over: Leave does. A second Close returns nil.
+func (c *Cache[V]) Close() error {
+	core := c.c
+	if core.shut.Swap(true) {
+		return nil
+	}
+	m := core.m
+	m.openMu.Lock()
+	if old := *m.caches.Load(); old[core.name] == core {
+		caches := maps.Clone(old)
+		delete(caches, core.name)
+		m.caches.Store(&caches)
+		m.closeGateway(core)
+		m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Close(now, core.name) })
+	}
+	m.openMu.Unlock()
+	core.close()
+	return nil
+}
+
+// alive is nil, or ErrClosed.
+func (c *Cache[V]) alive() error {
+	if c.c.shut.Load() {
+		return ErrClosed
+	}
+	return nil
+}
+
+// Get returns the value of key: from memory here, or from its owner, which loads it
+// if need be. The wait ends with ctx; what others wait for goes on.
+//
+// Errors: *LoadError with the origin's error, where errors.Is(err, ErrNotFound)
+// says that there is no such key; ErrBadKey, ErrTooLarge, ErrOverloaded, ErrNoOwner,
+// ErrNotCached, ErrClosed, or ctx's.
+func (c *Cache[V]) Get(ctx context.Context, key string, opts ...ReadOption) (V, error) {
+	var zero V
+	if err := c.alive(); err != nil {
+		return zero, err
+	}
+	out, err := c.c.read(ctx, key, collect(opts))
+	if err != nil {
+		return zero, err
+	}
+	return decoded[V](c.c, out.value)
+}
+
+// Lookup is Get, with what is known of the value.
+func (c *Cache[V]) Lookup(ctx context.Context, key string, opts ...ReadOption) (Entry[V], error) {
+	if err := c.alive(); err != nil {
+		return Entry[V]{}, err
+	}
+	out, err := c.c.read(ctx, key, collect(opts))
+	if err != nil {
+		return Entry[V]{}, err
+	}
+	v := out.value
+	value, err := decoded[V](c.c, v)
+	if err != nil {
+		return Entry[V]{}, err
+	}
+	now := c.c.m.clock.now()
+	e := Entry[V]{
+		Key: key, Value: value, Source: out.source, Owner: v.Owner,
+		Age: max(0, left(now, v.Began)), TTL: left(v.Expires, now),
+		ETag: v.ETag, Version: v.Version, Tags: v.Tags,
+	}
+	e.Stale = e.TTL < 0 && out.source != Bypass
+	return e, nil
+}
+
+// GetMany returns the values of keys. Questions to one owner travel in one
+// message. A key that the origin does not have is absent from the map. When other keys fail,
+// the map holds those that did not, and the error is a *KeysError with an error for each
+// that did.
+func (c *Cache[V]) GetMany(ctx context.Context, keys []string, opts ...ReadOption) (map[string]V, error) {
+	if err := c.alive(); err != nil {
+		return nil, err
+	}
+	out := make(map[string]V, len(keys))
+	errs := map[string]error{}
+	for key, r := range c.c.readMany(ctx, keys, collect(opts)) {
+		err := r.err
+		if err == nil {
+			var v V
+			if v, err = decoded[V](c.c, r.out.value); err == nil {
+				out[key] = v
+				continue
+			}
+		}
+		if !errors.Is(err, ErrNotFound) {
+			errs[key] = err
+		}
+	}
+	if len(errs) > 0 {
+		return out, &KeysError{Errs: errs}
+	}
+	return out, nil
+}
+
+// Set keeps a value that the origin already has, and so saves its load. It makes
+// Invalidate's promise for the value before it, and returns its errors; keeping the
+// value is best effort. Of Sets in order the last stands; of concurrent ones any one, or none.
+func (c *Cache[V]) Set(ctx context.Context, key string, item loader.Item[V]) error {
+	if err := c.alive(); err != nil {
+		return err
+	}
+	return c.c.set(ctx, key, forgetType(item))
+}
+
+// Invalidate drops the values of keys on every member, and detaches the loads of
+// them that are under way. When it returns nil, no Get that begins afterwards, on any
+// member that this one counts, returns a value whose load began before the call.
+// When ctx is done before every member has confirmed, it returns a
+// *PartialError that lists those who have not; for all others the promise holds, and for
+// this member in any case.
+func (c *Cache[V]) Invalidate(ctx context.Context, keys ...string) error {
+	if err := c.alive(); err != nil {
+		return err
+	}
+	return c.c.invalidateKeys(ctx, keys)
+}
+
+// InvalidateTags does not work yet and says so: nothing is invalidated.
+func (c *Cache[V]) InvalidateTags(ctx context.Context, tags ...string) error {
+	return errors.New("mesh: InvalidateTags does not work yet; Clear drops everything")
+}
+
+// Clear drops all values of the cache on every member, under Invalidate's promise.
+func (c *Cache[V]) Clear(ctx context.Context) error {
+	if err := c.alive(); err != nil {
+		return err
+	}
+	return c.c.clear(ctx)
+}
+
+// Stats is a snapshot of what this member has done for the cache.
+func (c *Cache[V]) Stats() CacheStats { return c.c.snapshot() }
+
+func collect(opts []ReadOption) (o readOptions) {
+	for _, opt := range opts {
+		if opt.apply != nil {
+			opt.apply(&o)
+		}
+	}
+	return o
+}
+
+// decoded is the value's V, decoded once per member.
+func decoded[V any](c *core, v *storeValue) (V, error) {
+	if d, ok := v.Decoded(); ok {
+		value, _ := d.(V) // a nil interface V comes out as its zero
+		return value, nil
+	}
+	d, err := c.coder.decode(v.Data)
+	if err != nil {
+		var zero V
+		return zero, err
+	}
+	v.SetDecoded(d)
+	value, _ := d.(V)
+	return value, nil
+}

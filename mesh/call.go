@@ -1,0 +1,113 @@
+package mesh
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cachemesh/cachemesh/internal/wire"
+)
+
+// call is one question to one member, until it is answered or its member is
+// found to be out of reach.
+type call struct {
+	core     *core // of the cache it is about; nil for AskChunk and AskCancel
+	key      string
+	kind     wire.Asked
+	flags    uint8
+	maxAge   time.Duration
+	reads    uint32
+	ruledOut []string
+	transfer uint64
+	offset   int64
+	length   int64
+
+	// done is called once, from a goroutine that must not be blocked.
+	done func(reply)
+	// queued is told when the load asked for waits for its turn, and when it
+	// no longer does; nil: nobody cares.
+	queued func(bool)
+
+	number  uint64
+	inc     uint64 // of the instance that is asked; 0: whoever has the ID
+	waited  bool   // that instance was waited for when it was asked
+	began   int64  // when it was asked
+	sent    int64  // when it was first sent; 0: not yet
+	due     int64  // when it is looked at again
+	batch   uint64 // that it was last sent in
+	working bool   // the member has it and is at work
+}
+
+// reply is what a call ends with. Status 0: the member cannot be reached.
+type reply struct {
+	status wire.Status
+	result wire.Result
+	data   []byte // the value; the receiver's to keep
+	from   string // who answered
+	// trip is the time on the way there and back: nobody knows how much of it
+	// passed after the value's age was taken.
+	trip time.Duration
+}
+
+// err is the error that the reply stands for; nil where there is none.
+func (r *reply) err(key string) error {
+	member := r.from
+	if r.result.Owner != "" {
+		member = r.result.Owner
+	}
+	switch r.status {
+	case wire.NotFound:
+		text := r.result.Error
+		if text == "" {
+			return &LoadError{Key: key, Member: member, Err: ErrNotFound}
+		}
+		return &LoadError{Key: key, Member: member, Err: &remoteError{text: text, is: ErrNotFound}}
+	case wire.Failed:
+		e := &remoteError{text: r.result.Error}
+		if r.result.Flags&wire.FlagLimit != 0 {
+			e.is = errLoadTimeout
+		}
+		return &LoadError{Key: key, Member: member, Err: e}
+	case wire.Overloaded:
+		return fmt.Errorf("%w: on member %s", ErrOverloaded, r.from)
+	case wire.TooLarge:
+		if r.result.Error != "" {
+			return fmt.Errorf("%w: %s", ErrTooLarge, r.result.Error)
+		}
+		return fmt.Errorf("%w: of key %s, on member %s", ErrTooLarge, quoteKey(key), r.from)
+	case wire.Nothing:
+		return ErrNotCached
+	}
+	return nil
+}
+
+// resultOf is the answer that an error of a flight stands for.
+func resultOf(err error) wire.Result {
+	var le *LoadError
+	switch {
+	case errors.As(err, &le):
+		res := wire.Result{Status: wire.Failed, Error: le.Err.Error(), Owner: le.Member}
+		switch {
+		case errors.Is(le.Err, ErrNotFound):
+			res.Status = wire.NotFound
+			if le.Err == ErrNotFound {
+				res.Error = ""
+			}
+		case errors.Is(le.Err, errLoadTimeout):
+			res.Flags = wire.FlagLimit
+		}
+		const most = 4 << 10 // of an error's words
+		if len(res.Error) > most {
+			res.Error = res.Error[:most]
+		}
+		return res
+	case errors.Is(err, ErrTooLarge):
+		return wire.Result{Status: wire.TooLarge, Error: err.Error()}
+	case errors.Is(err, ErrOverloaded):
+		return wire.Result{Status: wire.Overloaded}
+	case errors.Is(err, errNothing), errors.Is(err, ErrNotCached):
+		return wire.Result{Status: wire.Nothing}
+	default: // closing, or no owner here: somebody else may know better
+		return wire.Result{Status: wire.Stranger}
+	}
+}

@@ -1,0 +1,52 @@
+package mesh
+
+import (
+	"math"
+	"time"
+)
+
+// forever is a moment that never comes.
+const forever = math.MaxInt64
+
+// clock counts nanoseconds since a member began to join, from 1. It is
+// monotonic, and nothing of it crosses the wire.
+type clock struct{ base time.Time }
+
+func newClock() clock { return clock{base: time.Now()} }
+
+func (c clock) now() int64 { return int64(time.Since(c.base)) + 1 }
+
+// later is t moved by d, where for ever stays for ever.
+func later(t int64, d time.Duration) int64 {
+	if d == NoExpiry || t == forever || int64(d) > forever-max(t, 0) {
+		return forever
+	}
+	return t + int64(d)
+}
+
+// left is the time from now to t; NoExpiry if t never comes.
+func left(t, now int64) time.Duration {
+	if t == forever {
+		return NoExpiry
+	}
+	return time.Duration(t - now)
+}
+
+// micros is d in whole microseconds, the unit of the wire. For ever stays.
+func micros(d time.Duration) int64 {
+	if d == NoExpiry {
+		return math.MaxInt64
+	}
+	return int64(d / time.Microsecond)
+}
+
+// fromMicros is the duration of us microseconds, for ever where it would not fit.
+func fromMicros(us int64) time.Duration {
+	if us > int64(math.MaxInt64/time.Microsecond) {
+		return NoExpiry
+	}
+	if us < -int64(math.MaxInt64/time.Microsecond) {
+		return -NoExpiry
+	}
+	return time.Duration(us) * time.Microsecond
+}

@@ -1,0 +1,169 @@
+package mesh
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cachemesh/cachemesh/internal/roster"
+	"github.com/cachemesh/cachemesh/internal/store"
+	"github.com/cachemesh/cachemesh/loader"
+)
+
+// maxKey is the longest key, in bytes.
+const maxKey = 65536
+
+type storeValue = store.Value
+
+// core is one open cache, without its type: it handles bytes, and decoded
+// values that it does not look into.
+type core struct {
+	m     *Mesh
+	name  string
+	opts  Options
+	coder coder
+	load  loadFunc // nil on a Reader
+
+	store *store.Store
+	// owns are the flights in which this member acts as owner: they take over or
+	// load. fetches are those that ask another member. They are apart because
+	// questions of others may join the former alone: else two members could wait for
+	// each other.
+	owns    loader.Flights[outcome]
+	fetches loader.Flights[outcome]
+	slots   chan struct{} // one place for each load that may run
+
+	hints  hints
+	offers offers
+	queued queued
+
+	// opened is closed when the opening has been confirmed once. Until then
+	// nobody can say who owns what.
+	opened     chan struct{}
+	openedOnce sync.Once
+
+	stats cacheCounters
+	shut  atomic.Bool // closed for callers here; questions of others may still be answered
+}
+
+// loadFunc calls the cache's loader for key.
+type loadFunc func(ctx context.Context, key string) (loadedItem, error)
+
+// loadedItem is a loader.Item whose type has been forgotten.
+type loadedItem struct {
+	value any
+	meta  loader.Item[struct{}] // all else of the item
+}
+
+// outcome is what a flight lands with.
+type outcome struct {
+	value  *storeValue
+	source Source
+	hot    bool // an owner's verdict: a replica is worth its place
+}
+
+func newCore(m *Mesh, name string, o Options, cd coder, load loadFunc) (*core, error) {
+	st, err := store.New(store.Config{OwnedBytes: o.MaxBytes, ReplicaBytes: o.ReplicaBytes})
+	if err != nil {
+		return nil, err
+	}
+	c := &core{
+		m: m, name: name, opts: o, coder: cd, load: load,
+		store: st, slots: make(chan struct{}, o.MaxLoads), opened: make(chan struct{}),
+	}
+	c.hints.init()
+	c.offers.init()
+	c.queued.init()
+	if m.cfg.Reader {
+		c.openedOnce.Do(func() { close(c.opened) }) // it owns nothing that needs confirming
+	}
+	return c, nil
+}
+
+// apply is rule R1: drop what t names, detach its flights. Who waits is
+// answered, nothing is kept, nobody joins later.
+func (c *core) apply(t roster.Target) {
+	switch t.Kind {
+	case roster.ByKey:
+		c.owns.Detach(t.Key)
+		c.fetches.Detach(t.Key)
+		c.offers.drop(t.Key)
+		c.store.Drop(t.Key)
+	case roster.ByTag: // a flight's tags are unknown until it lands: the store checks then
+		c.owns.DetachAll()
+		c.fetches.DetachAll()
+		c.offers.clear()
+		c.store.DropTag(t.Key)
+	case roster.All:
+		c.dropAll()
+	}
+}
+
+func (c *core) dropAll() {
+	c.owns.DetachAll()
+	c.fetches.DetachAll()
+	c.offers.clear()
+	c.store.Clear()
+}
+
+func (c *core) viewChanged(v *view) {
+	if v.share(c.name).self {
+		c.openedOnce.Do(func() { close(c.opened) })
+	}
+}
+
+func (c *core) close() {
+	c.shut.Store(true)
+	c.openedOnce.Do(func() { close(c.opened) })
+	c.owns.DetachAll()
+	c.fetches.DetachAll()
+	c.store.Close()
+}
+
+// first ranks first for key in the view at now: who is asked for it. A hint
+// from a new owner that asked here comes before the view, which may not show it yet.
+func (c *core) first(key string, now int64) string {
+	sh := c.m.host.current(now).share(c.name)
+	if id := c.hints.get(key, now); id != "" {
+		return id
+	}
+	return sh.owners.Owner(key)
+}
+
+// rank is first among those that are not ruled out.
+func (c *core) rank(key string) roster.Rank {
+	return func(without []string) string {
+		set := c.m.host.current(c.m.clock.now()).share(c.name).owners
+		if len(without) > 0 {
+			set = set.Without(without...)
+		}
+		return set.Owner(key)
+	}
+}
+
+// restamp judges anew, after a change of the view, whether this member still owns
+// what it holds. What it does not own goes on as a replica, for a short while.
+func (c *core) restamp(key string, v *storeValue, vw *view, now int64) {
+	if !v.Replica && vw.share(c.name).owners.Owner(key) != c.m.cfg.ID {
+		d := copyValue(v)
+		d.Replica = true
+		d.Until = min(v.Until, later(now, c.opts.ReplicaTTL))
+		d.View.Store(vw.Number)
+		c.store.Replace(key, v, d)
+		return
+	}
+	v.View.Store(vw.Number)
+}
+
+// copyValue copies what is fixed of a value, and its decoded form.
+func copyValue(v *storeValue) *storeValue {
+	n := &storeValue{
+		Data: v.Data, Began: v.Began, Expires: v.Expires, Until: v.Until, Cost: v.Cost,
+		Replica: v.Replica, NotFound: v.NotFound, Owner: v.Owner,
+		ETag: v.ETag, Version: v.Version, Tags: v.Tags,
+	}
+	if d, ok := v.Decoded(); ok {
+		n.SetDecoded(d)
+	}
+	return n
+}

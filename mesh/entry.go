@@ -1,0 +1,81 @@
+package mesh
+
+import "time"
+
+// Source says where the value of an Entry came from.
+type Source uint8
+
+const (
+	// Local: from memory that this member owns.
+	Local Source = 1 + iota
+	// Replica: from a replica of another owner's value, held here.
+	Replica
+	// Owner: from the owner's memory.
+	Owner
+	// Loaded: by a load, here or at the owner.
+	Loaded
+	// Bypass: by a load whose value nobody keeps.
+	Bypass
+)
+
+func (s Source) String() string {
+	switch s {
+	case Local:
+		return "local"
+	case Replica:
+		return "replica"
+	case Owner:
+		return "owner"
+	case Loaded:
+		return "loaded"
+	case Bypass:
+		return "bypass"
+	}
+	return "unknown"
+}
+
+// Entry is a value with what is known of it. Value and Tags are shared with
+// other readers: they are read and not changed.
+type Entry[V any] struct {
+	Key     string
+	Value   V
+	Source  Source
+	Owner   string        // ID of the member that owned it when it was answered
+	Age     time.Duration // since its load began
+	TTL     time.Duration // life left; NoExpiry; negative when stale
+	Stale   bool          // past its TTL
+	ETag    string        // the origin's
+	Version uint64        // the origin's
+	Tags    []string
+}
+
+// readOptions is what the ReadOptions of one call come to.
+type readOptions struct {
+	fresh      bool
+	cachedOnly bool
+	maxAge     time.Duration // 0: any
+}
+
+// ReadOption changes one read.
+type ReadOption struct{ apply func(*readOptions) }
+
+// Fresh asks for a value whose load begins after the call.
+func Fresh() ReadOption { return ReadOption{func(o *readOptions) { o.fresh = true }} }
+
+// CachedOnly asks the owner too, but loads nothing: ErrNotCached when nobody
+// holds the value.
+func CachedOnly() ReadOption { return ReadOption{func(o *readOptions) { o.cachedOnly = true }} }
+
+// MaxAge asks for a value whose load began no longer than d ago; d at or below
+// 0 is Fresh.
+func MaxAge(d time.Duration) ReadOption {
+	return ReadOption{func(o *readOptions) {
+		if d <= 0 {
+			o.fresh = true
+			return
+		}
+		if o.maxAge == 0 || d < o.maxAge {
+			o.maxAge = d
+		}
+	}}
+}

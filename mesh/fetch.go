@@ -1,0 +1,147 @@
+package mesh
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/cachemesh/cachemesh/internal/roster"
+	"github.com/cachemesh/cachemesh/internal/store"
+	"github.com/cachemesh/cachemesh/internal/wire"
+)
+
+// fetch is a flight that asks another member for a key: the owner, whom it names
+// instead, the next in rank. When nobody can be reached it loads here.
+type fetch struct {
+	c     *core
+	f     *flight
+	fill  *store.Fill
+	route roster.Route
+	o     readOptions
+	reads uint32 // of the replica that it replaces
+}
+
+// fetchFrom joins the flight that asks another member for key, or starts one
+// that asks owner ("": nobody is known to own it).
+func (c *core) fetchFrom(owner, key string, o readOptions) *flight {
+	var f *flight
+	if o.fresh || o.maxAge > 0 {
+		f = c.fetches.Replace(key)
+	} else {
+		var lead bool
+		if f, lead = c.fetches.Join(key); !lead {
+			c.stats.coalesced.Add(1)
+			return f
+		}
+	}
+	r := &fetch{c: c, f: f, fill: c.store.Begin(key), o: o}
+	if old := c.store.Peek(key); old != nil {
+		if !o.fresh && o.maxAge == 0 {
+			if now := c.m.clock.now(); old.Until > now { // landed since the caller looked
+				r.fill.End()
+				f.Land(outcome{value: old, source: c.sourceOf(old)}, nil)
+				return f
+			}
+		}
+		r.reads = old.Reads.Swap(0)
+	}
+	r.step(r.route.Start(c.m.cfg.ID, owner))
+	return f
+}
+
+func (r *fetch) step(s roster.Step) {
+	c, key := r.c, r.f.Key()
+	switch {
+	case s.Ask != "":
+		l := c.m.link(s.Ask)
+		if !l.reachable() {
+			r.step(r.route.Fail(c.m.cfg.ID, s.Ask, c.rank(key)))
+			return
+		}
+		c.stats.fetches.Add(1)
+		k := &call{core: c, key: key, kind: wire.AskGet, maxAge: r.o.maxAge, reads: r.reads, ruledOut: r.route.RuledOut()}
+		if r.o.fresh {
+			k.flags |= wire.FlagFresh
+		}
+		k.done = func(a reply) { r.answered(s.Ask, a) }
+		k.queued = func(waits bool) {
+			r.f.SetPhase(phaseLoading)
+			if waits {
+				r.f.SetPhase(phaseQueued)
+			}
+		}
+		r.f.OnAbandon(func() { l.forget(k) })
+		l.ask(k)
+	case s.Own:
+		r.become(c.own(key, r.o.fresh || r.o.maxAge > 0))
+	default:
+		c.stats.lastResort.Add(1)
+		if c.load == nil {
+			r.land(outcome{}, fmt.Errorf("%w: of cache %s", ErrNoOwner, c.name))
+			return
+		}
+		r.become(c.own(key, r.o.fresh || r.o.maxAge > 0))
+	}
+}
+
+// become lands this flight with what a flight of this member as owner lands with.
+func (r *fetch) become(own *flight) {
+	r.fill.End()
+	leave := own.Then(func(out outcome, err error) { r.land(out, err) })
+	r.f.OnAbandon(leave)
+}
+
+func (r *fetch) land(out outcome, err error) {
+	r.fill.End()
+	r.f.Land(out, err)
+}
+
+func (r *fetch) answered(by string, a reply) {
+	c, key, self := r.c, r.f.Key(), r.c.m.cfg.ID
+	switch a.status {
+	case wire.Value:
+		now := c.m.clock.now()
+		v := c.received(a, now)
+		out := outcome{value: v, source: Owner, hot: a.result.Flags&wire.FlagHot != 0}
+		switch {
+		case a.result.Flags&wire.FlagNoKeep != 0:
+			out.source = Bypass
+			r.fill.End()
+		default:
+			if a.result.Flags&wire.FlagLoaded != 0 {
+				out.source = Loaded
+			}
+			r.keep(v, out.hot, now)
+		}
+		r.f.Land(out, nil)
+	case wire.NotMine:
+		c.stats.redirects.Add(1)
+		r.step(r.route.Redirect(self, by, a.result.Instead, c.rank(key)))
+	case wire.NotFound, wire.Failed, wire.Overloaded, wire.TooLarge:
+		r.land(outcome{}, a.err(key))
+	default: // out of reach, a stranger, nothing
+		c.stats.unreached.Add(1)
+		c.hints.drop(key)
+		r.step(r.route.Fail(self, by, c.rank(key)))
+	}
+}
+
+// keep keeps a replica of what is hot. What is not hot replaces a replica that is
+// here already: no key goes back to an older load on one member.
+func (r *fetch) keep(v *storeValue, hot bool, now int64) {
+	c, key := r.c, r.f.Key()
+	held := c.store.Peek(key)
+	if !hot && (held == nil || held.Until <= now) || !c.m.host.view.Load().Joined {
+		r.fill.End()
+		return
+	}
+	n := copyValue(v)
+	n.Replica = true
+	n.Until = min(v.Until, later(now, c.opts.ReplicaTTL))
+	n.View.Store(c.m.host.view.Load().Number)
+	if r.fill.Keep(n, now) {
+		c.stats.replicas.Add(1)
+	}
+}
+
+// ownerPatience is how long a Reader waits for somebody to open the cache.
+func (m *Mesh) ownerPatience() time.Duration { return m.cfg.Heartbeat }

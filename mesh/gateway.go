@@ -1,0 +1,145 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+)
+
+// Any NATS client reads through the mesh: it requests mesh.<name>.get.<cache>
+// with the key as the body. One member of those that own a share answers.
+
+// Headers of an answer to a client outside the mesh.
+const (
+	HeaderAge    = "Cachemesh-Age"    // seconds since the value's load began
+	HeaderTTL    = "Cachemesh-TTL"    // seconds of life left; absent for a value that never expires
+	HeaderSource = "Cachemesh-Source" // Source, in words
+	HeaderOwner  = "Cachemesh-Owner"  // ID of the member that owns it
+	HeaderETag   = "Cachemesh-ETag"   // the origin's, if it has one
+)
+
+const (
+	gatewayQueue = "cachemesh"
+	// gatewayMost is how many requests of clients one member answers at once for a cache.
+	gatewayMost = 1024
+)
+
+// gateway counts the clients' requests of one cache.
+type gateway struct {
+	requests, errors atomic.Uint64
+	nanos            atomic.Int64 // spent on them
+}
+
+func (m *Mesh) openGateway(c *core) error {
+	places := make(chan struct{}, gatewayMost)
+	handle := func(answer func(*nats.Msg)) nats.MsgHandler {
+		return func(msg *nats.Msg) {
+			if msg.Reply == "" {
+				return
+			}
+			select {
+			case places <- struct{}{}:
+			default:
+				m.refuseClient(msg, 429, "too many requests at once")
+				return
+			}
+			go func() {
+				began := m.clock.now()
+				answer(msg)
+				m.gateway.requests.Add(1)
+				m.gateway.nanos.Add(m.clock.now() - began)
+				<-places
+			}()
+		}
+	}
+	err := m.listenQueue(m.subj.Get(c.name), gatewayQueue, false, handle(c.answerGet))
+	if err == nil {
+		err = m.listenQueue(m.subj.Invalidate(c.name), gatewayQueue, false, handle(c.answerInvalidate))
+	}
+	if err != nil {
+		m.closeGateway(c)
+	}
+	return err
+}
+
+func (m *Mesh) closeGateway(c *core) {
+	m.unlisten(m.subj.Get(c.name), m.subj.Invalidate(c.name))
+}
+
+// refuseClient answers with an error as NATS services do.
+func (m *Mesh) refuseClient(msg *nats.Msg, code int, text string) {
+	m.gateway.errors.Add(1)
+	reply := nats.NewMsg(msg.Reply)
+	reply.Header.Set(micro.ErrorHeader, text)
+	reply.Header.Set(micro.ErrorCodeHeader, strconv.Itoa(code))
+	_ = m.nc.PublishMsg(reply) // a client that is not told times out
+}
+
+// statusOf is the code that stands for err.
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, ErrBadKey):
+		return 400
+	case errors.Is(err, ErrNotFound):
+		return 404
+	case errors.Is(err, ErrTooLarge):
+		return 413
+	case errors.Is(err, ErrOverloaded):
+		return 429
+	case errors.Is(err, ErrNoOwner), errors.Is(err, ErrClosed):
+		return 503
+	}
+	return 500
+}
+
+func (c *core) answerGet(msg *nats.Msg) {
+	m := c.m
+	ctx, cancel := context.WithTimeout(context.Background(), c.opts.LoadTimeout+callSlack)
+	defer cancel()
+	out, err := c.read(ctx, string(msg.Data), readOptions{})
+	if err != nil {
+		m.refuseClient(msg, statusOf(err), err.Error())
+		return
+	}
+	v := out.value
+	const room = 4 << 10 // for the headers
+	if limit := m.nc.MaxPayload() - room; int64(len(v.Data)) > limit {
+		m.refuseClient(msg, 413, fmt.Sprintf("the value has %d bytes, and a message takes %d", len(v.Data), limit))
+		return
+	}
+	now := m.clock.now()
+	reply := nats.NewMsg(msg.Reply)
+	reply.Data = v.Data
+	reply.Header.Set(HeaderAge, seconds(max(0, left(now, v.Began))))
+	if v.Expires != forever {
+		reply.Header.Set(HeaderTTL, seconds(left(v.Expires, now)))
+	}
+	reply.Header.Set(HeaderSource, out.source.String())
+	reply.Header.Set(HeaderOwner, v.Owner)
+	if v.ETag != "" {
+		reply.Header.Set(HeaderETag, v.ETag)
+	}
+	if err := m.nc.PublishMsg(reply); err != nil {
+		m.refuseClient(msg, 500, err.Error())
+	}
+}
+
+func (c *core) answerInvalidate(msg *nats.Msg) {
+	ctx, cancel := context.WithTimeout(context.Background(), c.m.cfg.Lease+callSlack)
+	defer cancel()
+	if err := c.invalidateKeys(ctx, []string{string(msg.Data)}); err != nil {
+		c.m.refuseClient(msg, statusOf(err), err.Error())
+		return
+	}
+	_ = c.m.nc.Publish(msg.Reply, nil)
+}
+
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', 3, 64)
+}

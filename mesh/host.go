@@ -1,0 +1,173 @@
+package mesh
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cachemesh/cachemesh/internal/roster"
+)
+
+// host runs the roster: it hands it the time and what happened, and carries
+// out what the roster decides before anything else happens to it.
+type host struct {
+	m *Mesh
+
+	// mu guards the roster, and makes a step and its effects on memory one:
+	// what a heartbeat shows as applied has been dropped here.
+	mu     sync.Mutex
+	roster *roster.Roster
+	nonce  uint64                   // of this process, to tell it from another with its ID
+	ops    map[uint64]chan struct{} // invalidations that somebody waits for
+	awake  chan struct{}            // closed when the round after a stop is over; nil outside one
+	timer  *time.Timer              // for the roster's next tick
+
+	view atomic.Pointer[view]
+	// ticked is when the roster was last ticked: a member that finds it a lease
+	// old has been stopped.
+	ticked atomic.Int64
+
+	joined  chan struct{}
+	refused chan string
+}
+
+func newHost(m *Mesh, nonce uint64, version string, hash uint8) *host {
+	now := m.clock.now()
+	h := &host{
+		m:     m,
+		nonce: nonce,
+		roster: roster.New(roster.Config{
+			ID: m.cfg.ID, Nonce: nonce, Heartbeat: m.cfg.Heartbeat, Lease: m.cfg.Lease,
+			Weight: m.cfg.Weight, Reader: m.cfg.Reader, Version: version, Hash: hash,
+			MaxBytes: m.maxMessage(),
+		}, now),
+		ops:     map[uint64]chan struct{}{},
+		joined:  make(chan struct{}),
+		refused: make(chan string, 1),
+	}
+	h.view.Store(newView(h.roster.View()))
+	h.ticked.Store(now)
+	return h
+}
+
+// step lets the roster take one event, carries out its effects on memory under
+// the lock, and sends its messages after it.
+func (h *host) step(event func(r *roster.Roster, now int64) roster.Effects) {
+	h.mu.Lock()
+	e := event(h.roster, h.m.clock.now())
+	h.carryOut(e)
+	h.mu.Unlock()
+	h.tell(e)
+}
+
+// carryOut is the part of the effects that must be done before the next step.
+// The lock is held.
+func (h *host) carryOut(e roster.Effects) {
+	if e.Drop {
+		h.m.dropAll()
+	}
+	for _, t := range e.Apply {
+		h.m.apply(t)
+	}
+	if e.View != nil {
+		v := newView(e.View)
+		h.view.Store(v)
+		h.m.viewChanged(v)
+		if v.Waking && h.awake == nil {
+			h.awake = make(chan struct{})
+		}
+	}
+	for _, op := range e.Done {
+		if ch := h.ops[op]; ch != nil {
+			close(ch)
+			delete(h.ops, op)
+		}
+	}
+	if e.Joined {
+		close(h.joined)
+	}
+	if e.Refused != "" {
+		select {
+		case h.refused <- e.Refused:
+		default:
+		}
+	}
+	if e.Awake && h.awake != nil {
+		close(h.awake)
+		h.awake = nil
+	}
+	if h.timer != nil {
+		h.timer.Reset(time.Duration(max(h.roster.Next()-h.m.clock.now(), int64(time.Millisecond))))
+	}
+}
+
+// tell does what may wait until the lock has been given back.
+func (h *host) tell(e roster.Effects) {
+	for _, l := range e.Log {
+		level := h.m.log.Info
+		if l.Warn {
+			level = h.m.log.Warn
+		}
+		level("cachemesh: "+l.Text, "member", l.Peer)
+	}
+	for _, msg := range e.Send {
+		h.m.send(msg)
+	}
+}
+
+// run ticks the roster until the mesh has ended.
+func (h *host) run(done <-chan struct{}) {
+	h.mu.Lock()
+	h.timer = time.NewTimer(0)
+	timer := h.timer
+	h.mu.Unlock()
+	defer timer.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-timer.C:
+			h.tick()
+		}
+	}
+}
+
+func (h *host) tick() {
+	h.step(func(r *roster.Roster, now int64) roster.Effects {
+		e := r.Tick(now)
+		h.ticked.Store(now)
+		return e
+	})
+}
+
+// current is the view to route by at now.
+func (h *host) current(now int64) *view {
+	v := h.view.Load()
+	if now >= v.Until {
+		h.tick()
+		v = h.view.Load()
+	}
+	return v
+}
+
+// asleep reports whether memory must not be used now: the process was stopped
+// for a lease, and what it missed has not been asked for yet.
+func (h *host) asleep(now int64) bool {
+	return now-h.ticked.Load() >= int64(h.m.cfg.Lease) || h.view.Load().Waking
+}
+
+// wake starts the round after a stop if need be and gives what is closed when
+// it is over; nil if it is.
+func (h *host) wake() <-chan struct{} {
+	h.step(func(r *roster.Roster, now int64) roster.Effects {
+		e := r.Wake(now)
+		h.ticked.Store(now)
+		return e
+	})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.awake == nil {
+		return nil
+	}
+	return h.awake
+}

@@ -1,0 +1,225 @@
+package mesh
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/cachemesh/cachemesh/hashing"
+	"github.com/cachemesh/cachemesh/internal/roster"
+	"github.com/cachemesh/cachemesh/internal/wire"
+)
+
+// Version is the version of the library that members announce.
+const Version = "0.1.0"
+
+// Mesh is this process's member of a mesh. Its methods may be called by many
+// goroutines at once.
+type Mesh struct {
+	cfg   Config
+	nc    *nats.Conn // the caller's: never closed here
+	log   *slog.Logger
+	clock clock
+	subj  wire.Subjects
+	host  *host
+
+	// caches that are open, by name. Replaced, never changed: the hot readers
+	// take no lock. openMu guards the replacing.
+	caches atomic.Pointer[map[string]*core]
+	openMu sync.Mutex
+
+	// links to other members, by ID; linkMu guards the map.
+	linkMu sync.RWMutex
+	links  map[string]*link
+
+	serving   serving   // questions of others under way
+	transfers transfers // large values that others are pulling
+
+	subs    subscriptions
+	dropped droppedLog
+	stats   meshCounters
+	gateway gateway
+
+	ending  atomic.Bool   // Leave has begun: no new calls
+	closed  atomic.Bool   // ended: everything returns ErrClosed
+	done    chan struct{} // closed with it
+	endOnce sync.Once
+	left    chan struct{} // closed when Leave is over
+	work    sync.WaitGroup
+}
+
+// Join makes this process a member of the mesh that cfg names, over nc, and
+// returns when the other members know it: within a heartbeat when there are
+// none. Where members cannot be made to agree it ends with ctx's error. nc stays the
+// caller's: it is neither closed nor are its handlers changed.
+//
+// It returns an error that names the field if cfg makes no sense, ErrIDTaken if
+// a live member uses cfg.ID, and ErrClosed if nc is closed.
+func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
+	if nc == nil {
+		return nil, errors.New("mesh: Join needs a NATS connection, not nil")
+	}
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if nc.IsClosed() || nc.IsDraining() {
+		return nil, fmt.Errorf("%w: the NATS connection is closed", ErrClosed)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("mesh: join %s: %w", cfg.Name, context.Cause(ctx))
+	}
+	subj, err := wire.NewSubjects(cfg.Name, cfg.ID)
+	if err != nil {
+		return nil, fmt.Errorf("mesh: join: %w", err)
+	}
+	m := &Mesh{
+		cfg: cfg, nc: nc, subj: subj, clock: newClock(),
+		log:   cfg.Logger.With("mesh", cfg.Name, "id", cfg.ID),
+		links: map[string]*link{},
+		done:  make(chan struct{}),
+		left:  make(chan struct{}),
+	}
+	m.caches.Store(&map[string]*core{})
+	m.serving.init()
+	m.transfers.init()
+	m.adviseOnConnection()
+	var b [8]byte
+	rand.Read(b[:])
+	m.host = newHost(m, binary.LittleEndian.Uint64(b[:]), Version, hashing.Version)
+	if err := m.subscribe(ctx); err != nil {
+		m.end()
+		return nil, fmt.Errorf("mesh: join %s: %w", cfg.Name, err)
+	}
+	m.goes(func() { m.host.run(m.done) })
+	m.goes(m.watchConnection)
+	m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Start(now) })
+	select {
+	case <-m.host.joined:
+		m.goes(m.watchRefusal)
+		return m, nil
+	case why := <-m.host.refused:
+		m.end()
+		return nil, fmt.Errorf("%w: %s", ErrIDTaken, why)
+	case <-ctx.Done():
+		m.retire()
+		return nil, fmt.Errorf("mesh: join %s: %w", cfg.Name, context.Cause(ctx))
+	case <-m.done:
+		return nil, fmt.Errorf("%w: the NATS connection was closed during Join", ErrClosed)
+	}
+}
+
+// ID is this member's ID.
+func (m *Mesh) ID() string { return m.cfg.ID }
+
+// Member is a live member of the mesh.
+type Member struct {
+	ID      string
+	Weight  int
+	Reader  bool
+	Caches  []string      // that it has opened, by name
+	Version string        // of the program's cachemesh
+	Age     time.Duration // since it joined
+}
+
+// Members are the live members that this one counts, itself included, ordered
+// by ID. After the mesh has ended there are none.
+func (m *Mesh) Members() []Member {
+	if m.closed.Load() {
+		return nil
+	}
+	now := m.clock.now()
+	v := m.host.current(now)
+	out := make([]Member, 0, len(v.Members))
+	for _, r := range v.Members {
+		mem := Member{ID: r.ID, Weight: r.Weight, Reader: r.Reader, Version: r.Version}
+		if r.Joined {
+			mem.Age = max(0, time.Duration(now-r.Since))
+		}
+		for _, c := range r.Caches {
+			mem.Caches = append(mem.Caches, c.Name)
+		}
+		out = append(out, mem)
+	}
+	return out
+}
+
+// Owner is the ID of the key's owner in the current view, "" if nobody has
+// opened the cache.
+func (m *Mesh) Owner(cache, key string) string {
+	if m.closed.Load() {
+		return ""
+	}
+	return m.host.current(m.clock.now()).share(cache).owners.Owner(key)
+}
+
+// cache finds an open cache.
+func (m *Mesh) cache(name string) *core { return (*m.caches.Load())[name] }
+
+// goes runs f in a goroutine that the end of the mesh waits for.
+func (m *Mesh) goes(f func()) {
+	m.work.Add(1)
+	go func() {
+		defer m.work.Done()
+		f()
+	}()
+}
+
+// apply drops what an invalidation names and detaches its flights (rule R1).
+// It is called under the host's lock.
+func (m *Mesh) apply(t roster.Target) {
+	if c := m.cache(t.Cache); c != nil {
+		c.apply(t)
+	}
+}
+
+// dropAll forgets every value of every cache. It is called under the host's lock.
+func (m *Mesh) dropAll() {
+	m.stats.drops.Add(1)
+	for _, c := range *m.caches.Load() {
+		c.dropAll()
+	}
+}
+
+// viewChanged wakes who waits for the mesh to change. It is called under the
+// host's lock and does not block.
+func (m *Mesh) viewChanged(v *view) {
+	for _, c := range *m.caches.Load() {
+		c.viewChanged(v)
+	}
+	m.linkMu.RLock()
+	defer m.linkMu.RUnlock()
+	for _, l := range m.links {
+		l.nudge()
+	}
+}
+
+// watchRefusal tells the log when this member has been displaced by another
+// with its ID, which a merge of two parted meshes can bring about.
+func (m *Mesh) watchRefusal() {
+	select {
+	case <-m.done:
+	case why := <-m.host.refused:
+		m.log.Error("cachemesh: displaced: this member goes on alone, for another live member has its ID", "why", why)
+	}
+}
+
+// alive is nil, or ErrClosed.
+func (m *Mesh) alive() error {
+	if m.closed.Load() || m.ending.Load() {
+		return ErrClosed
+	}
+	if m.nc.IsClosed() {
+		m.end()
+		return fmt.Errorf("%w: the NATS connection is closed", ErrClosed)
+	}
+	return nil
+}

@@ -1,0 +1,265 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/cachemesh/cachemesh/internal/roster"
+	"github.com/cachemesh/cachemesh/internal/wire"
+)
+
+// Limits of what waits in a subscription before NATS drops. Heartbeats and
+// invalidations repair themselves, questions are repeated: a bound on memory
+// matters more than a message.
+const (
+	pendingMsgs  = 256 << 10
+	pendingBytes = 256 << 20
+)
+
+const subscribeBound = 10 * time.Second
+
+// subscriptions are what this member listens to.
+type subscriptions struct {
+	mu      sync.Mutex // guards the list
+	list    []*nats.Subscription
+	control []*nats.Subscription // whose losses make the roster ask again
+	lost    int                  // losses of control that have been seen
+	ended   bool
+}
+
+func (m *Mesh) listen(subject string, control bool, fn nats.MsgHandler) error {
+	return m.listenQueue(subject, "", control, fn)
+}
+
+func (m *Mesh) listenQueue(subject, queue string, control bool, fn nats.MsgHandler) error {
+	m.subs.mu.Lock()
+	defer m.subs.mu.Unlock()
+	if m.subs.ended {
+		return ErrClosed
+	}
+	sub, err := m.nc.QueueSubscribe(subject, queue, fn)
+	if err != nil {
+		return fmt.Errorf("subscribe %s: %w", subject, err)
+	}
+	_ = sub.SetPendingLimits(pendingMsgs, pendingBytes)
+	m.subs.list = append(m.subs.list, sub)
+	if control {
+		m.subs.control = append(m.subs.control, sub)
+	}
+	return nil
+}
+
+// drop ends the subscriptions to subjects.
+func (m *Mesh) unlisten(subjects ...string) {
+	m.subs.mu.Lock()
+	defer m.subs.mu.Unlock()
+	kept := m.subs.list[:0]
+	for _, s := range m.subs.list {
+		gone := false
+		for _, subject := range subjects {
+			gone = gone || s.Subject == subject
+		}
+		if gone {
+			_ = s.Unsubscribe()
+		} else {
+			kept = append(kept, s)
+		}
+	}
+	clear(m.subs.list[len(kept):])
+	m.subs.list = kept
+}
+
+func (m *Mesh) unsubscribe() {
+	m.subs.mu.Lock()
+	defer m.subs.mu.Unlock()
+	m.subs.ended = true
+	for _, s := range m.subs.list {
+		_ = s.Unsubscribe() // a closed connection has none
+	}
+	m.subs.list, m.subs.control = nil, nil
+}
+
+// subscribe listens to everything that members tell this one, and returns when
+// the server knows it.
+func (m *Mesh) subscribe(ctx context.Context) error {
+	err := errors.Join(
+		m.listen(m.subj.AllOf(), true, m.onControl),
+		m.listen(m.subj.ToMe(), true, m.onControl),
+		m.listen(m.subj.AskMe(), false, m.onAsk),
+		m.listen(m.subj.AnswerMe(), false, m.onAnswer),
+	)
+	if err == nil && !m.cfg.Private {
+		err = m.listenService()
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, subscribeBound)
+	defer cancel()
+	if err := m.nc.FlushWithContext(ctx); err != nil && !errors.Is(err, nats.ErrConnectionReconnecting) {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	return nil
+}
+
+// onControl hands a message to the roster.
+func (m *Mesh) onControl(msg *nats.Msg) {
+	sender, ok := wire.Sender(msg.Subject)
+	if !ok {
+		m.dropped.note(m, msg.Subject, errors.New("the subject names no sender"))
+		return
+	}
+	decoded, err := wire.Decode(msg.Data)
+	if err != nil {
+		m.dropped.note(m, msg.Subject, err)
+		return
+	}
+	body := fromWire(sender, decoded)
+	if body == nil {
+		m.dropped.note(m, msg.Subject, fmt.Errorf("a %T does not belong here", decoded))
+		return
+	}
+	if _, isTaken := body.(*roster.Taken); sender == m.cfg.ID && !isTaken {
+		if b, isBeat := body.(*roster.Beat); !isBeat || m.host.own(b.Nonce) {
+			return // an echo of our own
+		}
+	}
+	m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Receive(now, sender, body) })
+}
+
+// own reports whether nonce is this process's.
+func (h *host) own(nonce uint64) bool { return h.nonce == nonce }
+
+// send publishes what the roster wants to tell. A message that cannot be sent
+// is lost like any other: heartbeats and repetitions make up for it.
+func (m *Mesh) send(msg roster.Message) {
+	body := toWire(msg.Body)
+	if body == nil || !m.nc.IsConnected() {
+		return
+	}
+	data, err := wire.Append(nil, body)
+	if err != nil {
+		m.log.Error("cachemesh: cannot encode a message", "type", fmt.Sprintf("%T", body), "error", err)
+		return
+	}
+	subject := m.subj.All()
+	if msg.To != "" {
+		subject = m.subj.To(msg.To)
+	}
+	if err := m.nc.Publish(subject, data); err != nil && !m.closed.Load() {
+		m.log.Debug("cachemesh: not sent", "subject", subject, "error", err)
+	}
+}
+
+// maxMessage is how much goes into one message, the server's limit less room
+// for the envelope.
+func (m *Mesh) maxMessage() int {
+	const most, room = 512 << 10, 4 << 10
+	limit := int(m.nc.MaxPayload())
+	if limit <= 0 {
+		limit = 1 << 20
+	}
+	return max(min(limit-room, most), room)
+}
+
+// watchConnection follows the state of the connection: a reconnect may have
+// lost messages, and the end of the connection is the end of the mesh.
+func (m *Mesh) watchConnection() {
+	status := m.nc.StatusChanged()
+	defer m.nc.RemoveStatusListener(status)
+	lossCheck := time.NewTicker(max(m.cfg.Heartbeat, 100*time.Millisecond))
+	defer lossCheck.Stop()
+	was := m.nc.Status()
+	for {
+		select {
+		case <-m.done:
+			return
+		case <-status:
+		case <-lossCheck.C:
+			if m.controlLost() {
+				m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Resync(now) })
+			}
+		}
+		is := m.nc.Status()
+		switch {
+		case is == nats.CLOSED:
+			m.log.Warn("cachemesh: the NATS connection is closed, and with it this member")
+			go m.end() // it waits for nobody here
+			return
+		case is == nats.CONNECTED && was != nats.CONNECTED:
+			m.log.Info("cachemesh: connected to NATS again")
+			m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Resync(now) })
+			m.nudgeLinks()
+		case is != nats.CONNECTED && was == nats.CONNECTED:
+			m.log.Warn("cachemesh: the connection to NATS is lost; this member goes on alone after a lease", "status", is.String())
+		}
+		was = is
+	}
+}
+
+// controlLost reports whether NATS has dropped messages of the roster's since it was last asked.
+func (m *Mesh) controlLost() bool {
+	m.subs.mu.Lock()
+	defer m.subs.mu.Unlock()
+	lost := 0
+	for _, s := range m.subs.control {
+		if n, err := s.Dropped(); err == nil {
+			lost += n
+		}
+	}
+	more := lost > m.subs.lost
+	m.subs.lost = max(lost, m.subs.lost)
+	return more
+}
+
+// adviseOnConnection says what of the caller's connection will hurt.
+func (m *Mesh) adviseOnConnection() {
+	o := m.nc.Opts
+	warn := func(what, why string) { m.log.Warn("cachemesh: advice on the NATS connection: " + what + ": " + why) }
+	if !o.AllowReconnect || o.MaxReconnect >= 0 {
+		warn("set nats.MaxReconnects(-1)", "it gives up after a while, and this member with it")
+	}
+	if o.ReconnectBufSize >= 0 {
+		m.log.Debug("cachemesh: advice on the NATS connection: nats.ReconnectBufSize(-1) keeps old messages from being sent late")
+	}
+	if o.NoEcho {
+		m.log.Debug("cachemesh: the NATS connection has NoEcho set, which does no harm")
+	}
+}
+
+// droppedLog counts messages that were not ours and logs one of each kind.
+type droppedLog struct {
+	mu   sync.Mutex // guards seen
+	seen map[string]bool
+}
+
+// note drops a message: one line in the log for each sort of subject and reason.
+func (d *droppedLog) note(m *Mesh, subject string, err error) {
+	m.stats.dropped.Add(1)
+	sort := "malformed"
+	switch {
+	case errors.Is(err, wire.ErrVersion):
+		sort = "version"
+	case errors.Is(err, wire.ErrNotOurs):
+		sort = "stranger"
+	}
+	const most = 256
+	key := sort + " " + subject
+	d.mu.Lock()
+	first := !d.seen[key] && len(d.seen) < most
+	if d.seen == nil {
+		d.seen = map[string]bool{}
+	}
+	if first {
+		d.seen[key] = true
+	}
+	d.mu.Unlock()
+	if first {
+		m.log.Warn("cachemesh: dropped a message; more of this kind are only counted", "subject", subject, "why", err)
+	}
+}

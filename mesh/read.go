@@ -1,0 +1,222 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cachemesh/cachemesh/internal/wire"
+)
+
+// tries is how often a read that joined a flight which found nothing begins again.
+const tries = 3
+
+// read answers a read of key from memory, or by a flight.
+func (c *core) read(ctx context.Context, key string, o readOptions) (outcome, error) {
+	if len(key) == 0 || len(key) > maxKey {
+		return outcome{}, badKey(key)
+	}
+	c.stats.at(key).gets.Add(1)
+	now := c.m.clock.now()
+	if c.m.host.asleep(now) {
+		if err := c.m.awake(ctx); err != nil {
+			return outcome{}, err
+		}
+		now = c.m.clock.now()
+	}
+	if out, ok := c.recall(key, o, now); ok {
+		return out, c.absent(key, out)
+	}
+	return c.miss(ctx, key, o)
+}
+
+// recall answers from this member's memory.
+func (c *core) recall(key string, o readOptions, now int64) (outcome, bool) {
+	if o.fresh {
+		return outcome{}, false
+	}
+	v := c.store.Get(key, now)
+	if v == nil || o.maxAge > 0 && now-v.Began > int64(o.maxAge) {
+		return outcome{}, false
+	}
+	if vw := c.m.host.view.Load(); v.View.Load() != vw.Number {
+		c.restamp(key, v, vw, now)
+	}
+	counter := c.stats.at(key)
+	if v.Replica {
+		v.Reads.Add(1)
+		counter.replicaHits.Add(1)
+		return outcome{value: v, source: Replica}, true
+	}
+	counter.hits.Add(1)
+	return outcome{value: v, source: Local}, true
+}
+
+// absent is the error of a remembered absence.
+func (c *core) absent(key string, out outcome) error {
+	if out.value != nil && out.value.NotFound {
+		return &LoadError{Key: key, Member: out.value.Owner, Err: ErrNotFound}
+	}
+	return nil
+}
+
+func (c *core) sourceOf(v *storeValue) Source {
+	if v.Replica {
+		return Replica
+	}
+	return Local
+}
+
+// miss waits for a flight for key.
+func (c *core) miss(ctx context.Context, key string, o readOptions) (outcome, error) {
+	if err := c.ready(ctx); err != nil {
+		return outcome{}, err
+	}
+	if o.cachedOnly {
+		return c.askCached(ctx, key, o)
+	}
+	for try := 0; ; try++ {
+		f, err := c.join(ctx, key, o)
+		if err != nil {
+			return outcome{}, err
+		}
+		out, err := c.wait(ctx, f)
+		if err != nil && errors.Is(err, errNothing) && try < tries {
+			continue
+		}
+		if err == nil {
+			err = c.absent(key, out)
+		}
+		return out, err
+	}
+}
+
+// ready waits until this member's opening of the cache is confirmed: until then
+// nobody can say who owns what.
+func (c *core) ready(ctx context.Context) error {
+	select {
+	case <-c.opened:
+	default:
+		select {
+		case <-c.opened:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	if c.m.closed.Load() {
+		return ErrClosed
+	}
+	if c.m.nc.IsClosed() {
+		return c.m.alive()
+	}
+	return nil
+}
+
+// join joins the flight for key that a caller here waits for, or starts one.
+func (c *core) join(ctx context.Context, key string, o readOptions) (*flight, error) {
+	owner := c.first(key, c.m.clock.now())
+	if owner == "" && c.m.cfg.Reader {
+		owner = c.awaitOwner(ctx, key)
+		if owner == "" {
+			if err := ctx.Err(); err != nil {
+				return nil, context.Cause(ctx)
+			}
+			return nil, fmt.Errorf("%w: nobody has opened cache %s", ErrNoOwner, c.name)
+		}
+	}
+	if owner == c.m.cfg.ID || owner == "" {
+		return c.own(key, o.fresh || o.maxAge > 0), nil
+	}
+	return c.fetchFrom(owner, key, o), nil
+}
+
+// awaitOwner gives others a heartbeat's time to open the cache.
+func (c *core) awaitOwner(ctx context.Context, key string) string {
+	const looks = 20
+	tick := time.NewTicker(c.m.ownerPatience() / looks)
+	defer tick.Stop()
+	for range looks {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ""
+		case <-c.m.done:
+			return ""
+		}
+		if owner := c.first(key, c.m.clock.now()); owner != "" {
+			return owner
+		}
+	}
+	return ""
+}
+
+// wait waits for a flight as long as ctx allows.
+func (c *core) wait(ctx context.Context, f *flight) (outcome, error) {
+	out, err := f.Wait(ctx)
+	if err != nil && ctx.Err() != nil && f.Phase() == phaseQueued && !isLanded(err) {
+		return out, fmt.Errorf("%w: the load of %s had not begun: %w", ErrOverloaded, quoteKey(f.Key()), err)
+	}
+	return out, err
+}
+
+// isLanded reports whether err is what a flight landed with, not a caller's own end.
+func isLanded(err error) bool {
+	var le *LoadError
+	return errors.As(err, &le) || errors.Is(err, ErrOverloaded) || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrClosed)
+}
+
+// askCached asks the owner for what it holds. Nothing is loaded for it, so no
+// flight is joined or started.
+func (c *core) askCached(ctx context.Context, key string, o readOptions) (outcome, error) {
+	owner := c.first(key, c.m.clock.now())
+	if owner == "" || owner == c.m.cfg.ID || o.fresh {
+		return outcome{}, ErrNotCached
+	}
+	landed := make(chan reply, 1)
+	l := c.m.link(owner)
+	k := &call{core: c, key: key, kind: wire.AskGet, flags: wire.FlagCachedOnly, maxAge: o.maxAge, done: func(r reply) { landed <- r }}
+	l.ask(k)
+	select {
+	case r := <-landed:
+		now := c.m.clock.now()
+		switch r.status {
+		case wire.Value:
+			return outcome{value: c.received(r, now), source: Owner}, nil
+		case wire.NotFound, wire.TooLarge:
+			return outcome{}, r.err(key)
+		}
+		return outcome{}, ErrNotCached
+	case <-ctx.Done():
+		l.forget(k)
+		return outcome{}, context.Cause(ctx)
+	case <-c.m.done:
+		return outcome{}, ErrClosed
+	}
+}
+
+// awake waits until the round after a stop is over (rule R11), for a lease at most.
+func (m *Mesh) awake(ctx context.Context) error {
+	over := m.host.wake()
+	if over == nil {
+		return nil
+	}
+	bound := time.NewTimer(m.cfg.Lease + m.cfg.Heartbeat)
+	defer bound.Stop()
+	select {
+	case <-over:
+	case <-bound.C:
+	case <-m.done:
+		return ErrClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func badKey(key string) error {
+	if key == "" {
+		return fmt.Errorf("%w: it is empty, and must have 1 to %d bytes", ErrBadKey, maxKey)
+	}
+	return fmt.Errorf("%w: it has %d bytes, and must have 1 to %d", ErrBadKey, len(key), maxKey)
+}

@@ -1,0 +1,443 @@
+package mesh
+
+import (
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/cachemesh/cachemesh/internal/roster"
+	"github.com/cachemesh/cachemesh/internal/wire"
+)
+
+// asker is who has asked a question: what a late answer needs.
+type asker struct {
+	id       string
+	inc      uint64
+	received int64 // when
+}
+
+// askedID names a question of another member.
+type askedID struct {
+	id     string
+	inc    uint64
+	number uint64
+}
+
+// serving is the questions of others that are under way. A repetition of one
+// that is starts nothing.
+type serving struct {
+	mu    sync.Mutex         // guards both
+	under map[askedID]func() // to leave what the question waits for
+	quiet chan struct{}      // closed when under is empty next; nil: nobody waits for that
+}
+
+func (s *serving) init() { s.under = map[askedID]func(){} }
+
+// begin notes a question, and reports whether it is new.
+func (s *serving) begin(id askedID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.under[id]; ok {
+		return false
+	}
+	s.under[id] = nil
+	return true
+}
+
+// leaves notes how to leave what the question waits for. If it has ended already, nothing is noted.
+func (s *serving) leaves(id askedID, leave func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.under[id]; ok {
+		s.under[id] = leave
+	}
+}
+
+// end forgets a question, and gives what leaves its flight.
+func (s *serving) end(id askedID) (leave func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	leave = s.under[id]
+	delete(s.under, id)
+	if len(s.under) == 0 && s.quiet != nil {
+		close(s.quiet)
+		s.quiet = nil
+	}
+	return leave
+}
+
+// idle is nil when nothing is under way, else closed when that is so.
+func (s *serving) idle() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.under) == 0 {
+		return nil
+	}
+	if s.quiet == nil {
+		s.quiet = make(chan struct{})
+	}
+	return s.quiet
+}
+
+// onAsk answers a batch of questions: what memory holds at once, what has to be
+// loaded later. The questions carry what the asker has applied and this member has
+// not shown: that is applied first (rule R3).
+func (m *Mesh) onAsk(msg *nats.Msg) {
+	sender, ok := wire.Sender(msg.Subject)
+	if !ok || sender == m.cfg.ID {
+		return
+	}
+	ask, err := wire.DecodeAsk(msg.Data)
+	if err != nil {
+		m.dropped.note(m, msg.Subject, err)
+		return
+	}
+	by := asker{id: sender, inc: ask.Inc, received: m.clock.now()}
+	if ask.To != 0 && ask.To != m.host.inc() {
+		m.refuse(by, ask)
+		return
+	}
+	if len(ask.Bases)+len(ask.Records) > 0 {
+		carry := fromCarry(ask.Bases, ask.Records)
+		m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Take(now, carry) })
+	}
+	if m.host.asleep(by.received) {
+		go m.serveAwake(by, ask)
+		return
+	}
+	m.serve(by, ask)
+}
+
+// serveAwake serves after the round that follows a stop.
+func (m *Mesh) serveAwake(by asker, ask *wire.Ask) {
+	if over := m.host.wake(); over != nil {
+		bound := time.NewTimer(m.cfg.Lease + m.cfg.Heartbeat)
+		defer bound.Stop()
+		select {
+		case <-over:
+		case <-bound.C:
+		case <-m.done:
+			return
+		}
+	}
+	m.serve(by, ask)
+}
+
+// refuse answers questions that are meant for another incarnation.
+func (m *Mesh) refuse(by asker, ask *wire.Ask) {
+	p := part{m: m, by: by, batch: ask.Batch}
+	for i := range ask.Questions {
+		if q := &ask.Questions[i]; q.Kind != wire.AskCancel {
+			p.add(wire.Result{Number: q.Number, Status: wire.Stranger}, nil)
+		}
+	}
+	p.send()
+}
+
+// serve goes through a batch. Its first part says that the batch has come.
+func (m *Mesh) serve(by asker, ask *wire.Ask) {
+	p := part{m: m, by: by, batch: ask.Batch}
+	for i := range ask.Questions {
+		q := &ask.Questions[i]
+		var res wire.Result
+		var value []byte
+		var now bool
+		switch q.Kind {
+		case wire.AskCancel:
+			if leave := m.serving.end(askedID{by.id, by.inc, q.Number}); leave != nil {
+				leave()
+			}
+			continue
+		case wire.AskChunk:
+			res, value = m.transfers.piece(q, by.received)
+			now = true
+		default:
+			c := m.cache(ask.Caches[q.Cache])
+			if c == nil {
+				res, now = wire.Result{Status: wire.Stranger}, true
+				break
+			}
+			res, value, now = c.serve(by, q)
+		}
+		if now {
+			res.Number = q.Number
+			p.add(res, value)
+		}
+	}
+	p.send()
+}
+
+// part gathers results until they are sent as one message.
+type part struct {
+	m       *Mesh
+	by      asker
+	batch   uint64 // named in the first message
+	results []wire.Result
+	values  [][]byte
+	size    int
+	sent    bool
+}
+
+func (p *part) add(res wire.Result, value []byte) {
+	res.Length = int64(len(value))
+	res.Spent = (p.m.clock.now() - p.by.received) / int64(time.Microsecond)
+	if p.size > 0 && p.size+len(value) > answerPart {
+		p.send()
+	}
+	p.results = append(p.results, res)
+	if len(value) > 0 {
+		p.values = append(p.values, value)
+	}
+	p.size += len(value) + 64 + len(res.Error)
+}
+
+// send sends what has gathered. The first message goes out even when it is empty.
+func (p *part) send() {
+	if len(p.results) == 0 && p.sent {
+		return
+	}
+	a := &wire.Answer{Inc: p.m.host.inc(), To: p.by.inc, Batch: p.batch, Results: p.results}
+	p.m.sendAnswer(p.by.id, a, p.values)
+	p.batch, p.results, p.values, p.size, p.sent = 0, nil, nil, 0, true
+}
+
+func (m *Mesh) sendAnswer(to string, a *wire.Answer, values [][]byte) {
+	data, err := wire.AppendAnswer(nil, a, values...)
+	if err != nil {
+		m.log.Error("cachemesh: cannot encode an answer", "error", err)
+		return
+	}
+	if err := m.nc.Publish(m.subj.Answer(to), data); err != nil && !m.closed.Load() {
+		m.log.Debug("cachemesh: not sent", "to", to, "error", err)
+	}
+}
+
+// flushAnswers sends the late answers that have gathered, and reports whether
+// there were any.
+func (l *link) flushAnswers() bool {
+	l.mu.Lock()
+	late := l.answers
+	l.answers = nil
+	l.mu.Unlock()
+	if len(late) == 0 {
+		return false
+	}
+	for len(late) > 0 {
+		inc := late[0].inc
+		a := &wire.Answer{Inc: l.m.host.inc(), To: inc}
+		var values [][]byte
+		size, n := 0, 0
+		for _, x := range late {
+			if x.inc != inc || n > 0 && size+len(x.value) > answerPart {
+				break
+			}
+			a.Results = append(a.Results, x.result)
+			if len(x.value) > 0 {
+				values = append(values, x.value)
+			}
+			size += len(x.value) + 64 + len(x.result.Error)
+			n++
+		}
+		l.m.sendAnswer(l.id, a, values)
+		late = late[n:]
+	}
+	return true
+}
+
+// serve answers one question, now if it can; else its answer goes out when it is known.
+func (c *core) serve(by asker, q *wire.Question) (res wire.Result, value []byte, now bool) {
+	select {
+	case <-c.opened:
+	default: // until the opening is confirmed nobody knows who owns what
+		c.serveOpened(by, q)
+		return res, nil, false
+	}
+	switch q.Kind {
+	case wire.AskGet:
+		return c.serveGet(by, q)
+	case wire.AskTakeOver:
+		return c.serveTakeOver(by, q)
+	case wire.AskPull:
+		id := askedID{by.id, by.inc, q.Number}
+		if c.m.serving.begin(id) {
+			c.pull(string(q.Key), by.id, func() { c.late(by, q.Number, wire.Result{Status: wire.Pulled}, nil) })
+		}
+		return res, nil, false
+	}
+	return wire.Result{Status: wire.Stranger}, nil, true
+}
+
+// serveOpened serves once the opening has been confirmed.
+func (c *core) serveOpened(by asker, q *wire.Question) {
+	id := askedID{by.id, by.inc, q.Number}
+	if !c.m.serving.begin(id) {
+		return
+	}
+	go func() {
+		select {
+		case <-c.opened:
+		case <-c.m.done:
+			return
+		}
+		c.m.serving.end(id) // the question begins anew
+		if res, value, now := c.serve(by, q); now {
+			c.send(by, q.Number, res, value)
+		}
+	}()
+}
+
+// serveGet serves as the owner, or names who would be asked.
+func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) {
+	key, self := string(q.Key), c.m.cfg.ID
+	c.stats.served.Add(1)
+	first := ""
+	if hinted := c.hints.get(key, by.received); hinted != "" && hinted != by.id && !contains(q.RuledOut, hinted) {
+		first = hinted
+	} else if len(q.RuledOut) == 0 {
+		first = c.m.host.current(by.received).share(c.name).owners.Owner(key)
+	} else {
+		first = c.rank(key)(q.RuledOut)
+	}
+	switch first {
+	case self:
+	case "":
+		return wire.Result{Status: wire.Stranger}, nil, true
+	default:
+		return wire.Result{Status: wire.NotMine, Instead: first}, nil, true
+	}
+	o := readOptions{fresh: q.Flags&wire.FlagFresh != 0, maxAge: fromMicros(q.MaxAge)}
+	if !o.fresh {
+		if v := c.store.Get(key, by.received); v != nil && (o.maxAge == 0 || by.received-v.Began <= int64(o.maxAge)) {
+			if vw := c.m.host.view.Load(); v.View.Load() != vw.Number {
+				c.restamp(key, v, vw, by.received)
+			}
+			res, data := c.resultFor(v, c.m.clock.now())
+			if heat(v, 1+q.Reads, by.received) {
+				res.Flags |= wire.FlagHot
+			}
+			return res, data, true
+		}
+	}
+	if q.Flags&wire.FlagCachedOnly != 0 {
+		return wire.Result{Status: wire.Nothing}, nil, true
+	}
+	id := askedID{by.id, by.inc, q.Number}
+	if !c.m.serving.begin(id) {
+		return wire.Result{}, nil, false
+	}
+	f := c.own(key, o.fresh || o.maxAge > 0)
+	if f.Phase() == phaseQueued {
+		number := q.Number
+		c.queued.add(f, func() { c.send(by, number, wire.Result{Status: wire.Working}, nil) })
+		if f.Phase() == phaseQueued {
+			c.send(by, number, wire.Result{Status: wire.Working, Flags: wire.FlagQueued}, nil)
+		}
+	}
+	c.serveFlight(by, q.Number, f)
+	return wire.Result{}, nil, false
+}
+
+// serveTakeOver gives what is held or being loaded to a member that says it has
+// come to own the key.
+func (c *core) serveTakeOver(by asker, q *wire.Question) (wire.Result, []byte, bool) {
+	key := string(q.Key)
+	c.stats.takeOversServed.Add(1)
+	vw := c.m.host.current(by.received)
+	if vw.share(c.name).owners.Owner(key) == c.m.cfg.ID {
+		c.hints.put(key, by.id, by.received) // the view here has not heard of it yet
+	}
+	v := c.offers.get(key)
+	if v == nil {
+		// What has run out as a replica is still fresh for an owner.
+		if v = c.store.Peek(key); v != nil && v.Expires <= by.received {
+			v = nil
+		}
+	}
+	if v != nil {
+		res, data := c.resultFor(v, c.m.clock.now())
+		return res, data, true
+	}
+	id := askedID{by.id, by.inc, q.Number}
+	if !c.m.serving.begin(id) {
+		return wire.Result{}, nil, false
+	}
+	f := c.owns.JoinIf(key, func(f *flight) bool { return f.Phase() >= phaseQueued })
+	if f == nil {
+		c.m.serving.end(id)
+		return wire.Result{Status: wire.Nothing}, nil, true
+	}
+	c.serveFlight(by, q.Number, f)
+	return wire.Result{}, nil, false
+}
+
+// serveFlight answers a question with what a flight lands with.
+func (c *core) serveFlight(by asker, number uint64, f *flight) {
+	leave := f.Then(func(out outcome, err error) {
+		c.queued.take(f)
+		if err == nil && out.value.NotFound {
+			err = &LoadError{Key: f.Key(), Member: out.value.Owner, Err: ErrNotFound}
+		}
+		if err != nil {
+			c.late(by, number, resultOf(err), nil)
+			return
+		}
+		res, data := c.resultFor(out.value, c.m.clock.now())
+		switch out.source {
+		case Loaded:
+			res.Flags |= wire.FlagLoaded
+		case Bypass:
+			res.Flags |= wire.FlagNoKeep | wire.FlagLoaded
+		}
+		if heat(out.value, 1, by.received) {
+			res.Flags |= wire.FlagHot
+		}
+		c.late(by, number, res, data)
+	})
+	c.m.serving.leaves(askedID{by.id, by.inc, number}, leave)
+}
+
+// late sends the answer to a question that was under way, unless it has been cancelled.
+func (c *core) late(by asker, number uint64, res wire.Result, value []byte) {
+	c.m.serving.end(askedID{by.id, by.inc, number})
+	c.send(by, number, res, value)
+}
+
+func (c *core) send(by asker, number uint64, res wire.Result, value []byte) {
+	res.Number, res.Length = number, int64(len(value))
+	res.Spent = (c.m.clock.now() - by.received) / int64(time.Microsecond)
+	c.m.link(by.id).reply(lateAnswer{inc: by.inc, result: res, value: value})
+}
+
+// resultFor describes a value. One that is too large for a message is announced, to
+// be pulled in pieces.
+func (c *core) resultFor(v *storeValue, now int64) (wire.Result, []byte) {
+	age := micros(time.Duration(now - v.Began))
+	if v.NotFound {
+		res := wire.Result{Status: wire.NotFound, Age: max(age, 0)}
+		if v.Owner != c.m.cfg.ID {
+			res.Owner = v.Owner // who found that there is none
+		}
+		return res, nil
+	}
+	res := wire.Result{
+		Status: wire.Value, Age: max(age, 0), Life: micros(left(v.Expires, now)),
+		ETag: v.ETag, Version: v.Version, Tags: v.Tags,
+	}
+	if len(v.Data) > c.m.inlineLimit() {
+		res.Status = wire.Chunked
+		res.Size = int64(len(v.Data))
+		res.Transfer = c.m.transfers.open(v.Data, now)
+		return res, nil
+	}
+	return res, v.Data
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}

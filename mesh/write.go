@@ -1,0 +1,115 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/cachemesh/cachemesh/internal/roster"
+)
+
+// invalidate applies the targets here, tells all members, and waits until
+// everyone who is waited for has confirmed, or ctx is done (rule R2). then runs
+// in the same step that applies it at home: nothing comes between.
+func (m *Mesh) invalidate(ctx context.Context, targets []roster.Target, then func()) error {
+	if err := m.alive(); err != nil {
+		return err
+	}
+	m.stats.invalidations.Add(uint64(len(targets)))
+	var op uint64
+	confirmed := make(chan struct{})
+	h := m.host
+	h.mu.Lock()
+	op, e := h.roster.Invalidate(m.clock.now(), targets)
+	done := slices.Contains(e.Done, op)
+	h.carryOut(e)
+	if then != nil {
+		then()
+	}
+	if !done {
+		h.ops[op] = confirmed
+	}
+	h.mu.Unlock()
+	h.tell(e)
+	if done {
+		return nil
+	}
+	var cause error
+	select {
+	case <-confirmed:
+		return nil
+	case <-ctx.Done():
+		cause = context.Cause(ctx)
+	case <-m.done:
+		cause = ErrClosed
+	}
+	h.mu.Lock()
+	delete(h.ops, op)
+	missing := h.roster.Missing(m.clock.now(), op)
+	h.mu.Unlock()
+	select {
+	case <-confirmed: // at the last moment
+		return nil
+	default:
+	}
+	if len(missing) == 0 && cause != ErrClosed {
+		return nil
+	}
+	return &PartialError{Members: missing, cause: cause}
+}
+
+// set invalidates key and keeps item in its place: at home from the step that
+// applies the invalidation there, then at the owner, which pulls it (rule R8).
+func (c *core) set(ctx context.Context, key string, item loadedItem) error {
+	if len(key) == 0 || len(key) > maxKey {
+		return badKey(key)
+	}
+	now := c.m.clock.now()
+	v, keep, err := c.fromItem(key, item, now)
+	if err != nil {
+		return err
+	}
+	target := roster.Target{Cache: c.name, Kind: roster.ByKey, Key: key}
+	if !keep {
+		return c.m.invalidate(ctx, []roster.Target{target}, nil)
+	}
+	c.stats.sets.Add(1)
+	v.View.Store(c.m.host.view.Load().Number)
+	err = c.m.invalidate(ctx, []roster.Target{target}, func() {
+		c.offers.put(key, v)
+		fill := c.store.Begin(key)
+		kept := v
+		if owner := c.m.host.view.Load().share(c.name).owners.Owner(key); owner != c.m.cfg.ID {
+			kept = copyValue(v)
+			kept.Owner = owner
+			kept.Replica = true
+			kept.Until = min(v.Until, later(now, c.opts.ReplicaTTL))
+		}
+		fill.Keep(kept, now)
+	})
+	c.settle(ctx, key, v)
+	return err
+}
+
+// invalidateKeys is Invalidate without its type.
+func (c *core) invalidateKeys(ctx context.Context, keys []string) error {
+	targets := make([]roster.Target, 0, len(keys))
+	for _, key := range keys {
+		if len(key) == 0 || len(key) > maxKey {
+			return badKey(key)
+		}
+		targets = append(targets, roster.Target{Cache: c.name, Kind: roster.ByKey, Key: key})
+	}
+	if len(targets) == 0 {
+		return nil
+	}
+	return c.m.invalidate(ctx, targets, nil)
+}
+
+func (c *core) clear(ctx context.Context) error {
+	return c.m.invalidate(ctx, []roster.Target{{Cache: c.name, Kind: roster.All}}, nil)
+}
+
+func tooLarge(size int64, key string, most int64) string {
+	return fmt.Sprintf("%d bytes of key %s, and MaxValueBytes is %d", size, quoteKey(key), most)
+}
