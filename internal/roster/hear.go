@@ -39,11 +39,17 @@ func (r *Roster) hear(b *Beat) {
 	p.heartbeat, p.lease = b.Heartbeat, min(max(b.Lease, minLease), maxLease)
 	r.hearApplied(p, b)
 	r.hearState(p, b)
-	if r.fresh(p) && !p.waits && !(r.cfg.Ablation.LeaverUncounted && p.leaving) {
+	if r.fresh(p) && !p.waits {
 		r.waitFor(p)
 	}
 	r.compare(p)
 	r.acknowledge(p)
+	if r.cfg.Ablation.LeaverUncounted && p.leaving {
+		for _, o := range p.owes {
+			r.settle(o)
+		}
+		p.owes = nil
+	}
 }
 
 // hearEcho renews the lease that we hold on a peer: it counts from the sending

@@ -50,7 +50,7 @@ func (r *Roster) issue(o *op) {
 	}
 	if !r.cfg.Ablation.WaitForNobody {
 		for _, p := range r.order {
-			if p.waits {
+			if p.waits && !(r.cfg.Ablation.LeaverUncounted && p.leaving) {
 				r.owe(p, o)
 			}
 		}

@@ -1,0 +1,48 @@
+package simulation
+
+import "testing"
+
+// TestEachRuleIsNeeded leaves out one rule at a time: the checker must notice.
+func TestEachRuleIsNeeded(t *testing.T) {
+	for _, a := range ablations() {
+		t.Run(a.Name, func(t *testing.T) {
+			const limit = 400
+			sc := a.Scenario
+			r := sum(sc, 0, limit, func(r Result) bool { return len(r.Violations) > 0 })
+			if len(r.Violations) == 0 {
+				t.Fatalf("no seed of %d shows that the rule is missing", limit)
+			}
+			t.Logf("seed %d: %v: %s", r.Seed, r.Violations, r.First)
+		})
+	}
+}
+
+type ablation struct {
+	Name string
+	Scenario
+}
+
+func ablations() []ablation {
+	var out []ablation
+	add := func(name, scenario string, leaveOut func(*Scenario)) {
+		sc, ok := Named(scenario)
+		if !ok {
+			panic(scenario)
+		}
+		leaveOut(&sc)
+		out = append(out, ablation{name, sc})
+	}
+	add("R1 a Get joins a detached flight", "parts", func(s *Scenario) { s.JoinDetached = true })
+	add("R1 a detached flight keeps its value", "parts", func(s *Scenario) { s.KeepDetached = true })
+	add("R2 Invalidate waits for nobody", "parts", func(s *Scenario) { s.Ablation.WaitForNobody = true })
+	add("R2 not waiting does not evict", "parts", func(s *Scenario) { s.Ablation.KeepCounting = true })
+	add("R3 questions carry nothing", "parts", func(s *Scenario) { s.Ablation.CarryNothing = true })
+	add("R4 counted without comparing", "parts", func(s *Scenario) { s.Ablation.CompareNothing = true })
+	add("R5 gaps are not repaired", "parts", func(s *Scenario) { s.Ablation.RepairNothing = true })
+	add("R5 nothing is dropped beyond the log", "parts", func(s *Scenario) { s.Ablation.DropNothing = true })
+	add("R6 gone sources are forgotten at once", "long parts", func(s *Scenario) { s.Ablation.ForgetAtOnce = true })
+	add("R7 no incarnations", "faults", func(s *Scenario) { s.Ablation.OneIncarnation = true })
+	add("R9 Join waits for nobody", "parts of five", func(s *Scenario) { s.Ablation.JoinAtOnce = true })
+	add("R10 a leaver is not waited for", "faults", func(s *Scenario) { s.Ablation.LeaverUncounted = true })
+	return out
+}
