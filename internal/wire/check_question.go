@@ -4,9 +4,6 @@ func (a *Ask) check() error {
 	if err := checkInc("ask", a.Inc); err != nil {
 		return err
 	}
-	if err := checkInc("ask: receiver", a.To); err != nil {
-		return err
-	}
 	if err := checkCount("ask: caches", len(a.Caches), MaxCaches); err != nil {
 		return err
 	}

@@ -145,7 +145,6 @@ func TestAppendRefusesWhatDecodeWouldRefuse(t *testing.T) {
 		"gone, but who":                 {&Gone{}, "incarnation 0"},
 		"a taken ID that is none":       {&Taken{ID: "*"}, `"*"`},
 		"an ask of nobody":              {&Ask{To: 1}, "incarnation 0"},
-		"an ask to nobody":              {&Ask{Inc: 1}, "incarnation 0"},
 		"an ask of a cache >":           {&Ask{Inc: 1, To: 1, Caches: []string{">"}}, `">"`},
 		"a question 0":                  {ask(func(q *Question) { q.Number = 0 }), "number 0"},
 		"a question of no kind":         {ask(func(q *Question) { q.Kind = 0 }), "kind 0"},

@@ -33,7 +33,7 @@ const (
 // is applied by the receiver before it answers any of them.
 type Ask struct {
 	Inc       uint64         `cbor:"1,keyasint"`           // the asker's incarnation
-	To        uint64         `cbor:"2,keyasint"`           // the incarnation that is meant
+	To        uint64         `cbor:"2,keyasint"`           // the incarnation that is meant; 0: whoever uses the ID
 	Batch     uint64         `cbor:"3,keyasint"`           // numbers the asker's batches to this member
 	Caches    []string       `cbor:"4,keyasint,omitempty"` // that the questions refer to by index
 	Questions []Question     `cbor:"5,keyasint,omitempty"`
