@@ -214,6 +214,9 @@ func (c *core) fromItem(key string, item loadedItem, began int64) (v *storeValue
 	if int64(len(data)) > c.opts.MaxValueBytes {
 		return nil, false, fmt.Errorf("%w: %d bytes of key %s, and MaxValueBytes is %d", ErrTooLarge, len(data), quoteKey(key), c.opts.MaxValueBytes)
 	}
+	if err := checkMeta(&item.meta); err != nil {
+		return nil, false, err
+	}
 	ttl := item.meta.TTL
 	if ttl == 0 {
 		ttl = c.opts.TTL
@@ -233,6 +236,28 @@ func (c *core) fromItem(key string, item loadedItem, began int64) (v *storeValue
 	v.Expires = c.expiry(began, ttl)
 	v.Until = v.Expires
 	return v, true, nil
+}
+
+// Bounds of what travels beside a value.
+const (
+	mostTags  = 256
+	mostTag   = 1024    // bytes
+	mostETags = 4 << 10 // bytes
+)
+
+func checkMeta(item *loader.Item[struct{}]) error {
+	if len(item.Tags) > mostTags {
+		return fmt.Errorf("the loader gave %d tags, and an item takes %d", len(item.Tags), mostTags)
+	}
+	for _, tag := range item.Tags {
+		if tag == "" || len(tag) > mostTag {
+			return fmt.Errorf("the loader gave a tag of %d bytes: it must have 1 to %d", len(tag), mostTag)
+		}
+	}
+	if len(item.ETag) > mostETags {
+		return fmt.Errorf("the loader gave an ETag of %d bytes, and an item takes %d", len(item.ETag), mostETags)
+	}
+	return nil
 }
 
 // expiry is when what began at began ends, jitter taken off.
