@@ -54,9 +54,13 @@ func (c *core) readMany(ctx context.Context, keys []string, o readOptions) map[s
 		return fail(misses, err)
 	}
 	if o.cachedOnly {
-		for _, key := range misses {
-			out, err := c.askCached(ctx, key, o)
-			results[key] = readResult{out, err}
+		asked := make([]*cachedCall, len(misses))
+		for i, key := range misses {
+			asked[i] = c.startCached(key, o)
+		}
+		for i, q := range asked {
+			out, err := q.wait(ctx)
+			results[misses[i]] = readResult{out, err}
 		}
 		return results
 	}

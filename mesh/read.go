@@ -74,7 +74,7 @@ func (c *core) miss(ctx context.Context, key string, o readOptions) (outcome, er
 		return outcome{}, err
 	}
 	if o.cachedOnly {
-		return c.askCached(ctx, key, o)
+		return c.startCached(key, o).wait(ctx)
 	}
 	for try := 0; ; try++ {
 		f, err := c.join(ctx, key, o)
@@ -166,29 +166,47 @@ func isLanded(err error) bool {
 	return errors.As(err, &le) || errors.Is(err, ErrOverloaded) || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrClosed)
 }
 
-// askCached asks the owner for what it holds. Nothing is loaded for it, so no
-// flight is joined or started.
-func (c *core) askCached(ctx context.Context, key string, o readOptions) (outcome, error) {
+// cachedCall is a question for what the owner holds. Nothing is loaded for it,
+// so no flight is joined or started.
+type cachedCall struct {
+	k      *call
+	l      *link // nil: there is nobody to ask
+	landed chan reply
+}
+
+// startCached asks the owner for what it holds.
+func (c *core) startCached(key string, o readOptions) *cachedCall {
+	q := &cachedCall{landed: make(chan reply, 1)}
 	owner := c.first(key, c.m.clock.now())
 	if owner == "" || owner == c.m.cfg.ID || o.fresh {
+		return q
+	}
+	q.l = c.m.link(owner)
+	q.k = &call{
+		core: c, key: key, kind: wire.AskGet, flags: wire.FlagCachedOnly, maxAge: o.maxAge,
+		done: func(r reply) { q.landed <- r },
+	}
+	q.l.ask(q.k)
+	return q
+}
+
+// wait waits for the answer as long as ctx allows.
+func (q *cachedCall) wait(ctx context.Context) (outcome, error) {
+	if q.l == nil {
 		return outcome{}, ErrNotCached
 	}
-	landed := make(chan reply, 1)
-	l := c.m.link(owner)
-	k := &call{core: c, key: key, kind: wire.AskGet, flags: wire.FlagCachedOnly, maxAge: o.maxAge, done: func(r reply) { landed <- r }}
-	l.ask(k)
+	c := q.k.core
 	select {
-	case r := <-landed:
-		now := c.m.clock.now()
+	case r := <-q.landed:
 		switch r.status {
 		case wire.Value:
-			return outcome{value: c.received(r, now), source: Owner}, nil
+			return outcome{value: c.received(r, c.m.clock.now()), source: Owner}, nil
 		case wire.NotFound, wire.TooLarge:
-			return outcome{}, r.err(key)
+			return outcome{}, r.err(q.k.key)
 		}
 		return outcome{}, ErrNotCached
 	case <-ctx.Done():
-		l.forget(k)
+		q.l.forget(q.k)
 		return outcome{}, context.Cause(ctx)
 	case <-c.m.done:
 		return outcome{}, ErrClosed
