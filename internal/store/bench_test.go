@@ -23,7 +23,7 @@ func TestAHitAllocatesNothing(t *testing.T) {
 	if raced {
 		t.Skip("reads allocate under the race detector")
 	}
-	s := open(t, Config{OwnedBytes: 1 << 18, ReplicaBytes: 1 << 18})
+	s := open(t, Config{OwnedBytes: 1 << 20, ReplicaBytes: 1 << 20})
 	tagged := forEver("v")
 	tagged.Tags = []string{"a", "b"}
 	mustKeep(t, s, "confirmed", forEver("v"))
@@ -31,13 +31,12 @@ func TestAHitAllocatesNothing(t *testing.T) {
 	replica := forEver("v")
 	replica.Replica = true
 	mustKeep(t, s, "replica", replica)
-	settled(t, s)
-	for i := range 2000 {
-		mustKeep(t, s, fmt.Sprint(i), forEver("filler"))
-		s.Get("confirmed", 1)
-		s.Get("tagged", 1)
+	for i := range 6 { // no room is left, so the next waits in the window
+		mustKeep(t, s, fmt.Sprint(i), &Value{Cost: 1 << 17, Until: math.MaxInt64})
 	}
-	mustKeep(t, s, "window", forEver("v"))
+	mustKeep(t, s, "large", &Value{Cost: 150 << 10, Until: math.MaxInt64})
+	mustKeep(t, s, "window", &Value{Cost: 90 << 10, Until: math.MaxInt64})
+	settled(t, s)
 	for _, key := range []string{"confirmed", "tagged", "replica", "window"} {
 		n := testing.AllocsPerRun(1000, func() {
 			if key == "tagged" {

@@ -110,10 +110,10 @@ func TestNoReadIsOlderThanAFinishedInvalidation(t *testing.T) {
 		name string
 		race race
 	}{
-		{"Drop", race{bytes: 1 << 21, invalidate: drop, runs: 2 * time.Second}},
-		{"DropUnderEviction", race{bytes: 24 << 10, invalidate: drop, runs: 700 * time.Millisecond}},
-		{"DropTag", race{bytes: 1 << 21, invalidate: tag, runs: 700 * time.Millisecond}},
-		{"Clear", race{bytes: 1 << 21, invalidate: func(s *Store, _, _ string) { s.Clear() }, pause: time.Millisecond, runs: 700 * time.Millisecond}},
+		{"Drop", race{bytes: 1 << 21, invalidate: drop, runs: 1500 * time.Millisecond}},
+		{"DropUnderEviction", race{bytes: 24 << 10, invalidate: drop, runs: 500 * time.Millisecond}},
+		{"DropTag", race{bytes: 1 << 21, invalidate: tag, runs: 500 * time.Millisecond}},
+		{"Clear", race{bytes: 1 << 21, invalidate: func(s *Store, _, _ string) { s.Clear() }, pause: time.Millisecond, runs: 500 * time.Millisecond}},
 	}
 	for i := range tests {
 		t.Run(tests[i].name, func(t *testing.T) {

@@ -9,6 +9,7 @@ type Value struct {
 	Began    int64  // when its load began, on the host's monotonic clock, in ns
 	Expires  int64  // fresh until then; math.MaxInt64 means for ever
 	Until    int64  // kept until then; Get never returns the value from then on
+	Refresh  int64  // from then on a read is the host's cue to renew the value; the store ignores it
 	Cost     int64  // bytes charged beside key and overhead; 0 means len(Data)
 	Replica  bool   // counted as a replica
 	NotFound bool   // a remembered absence
@@ -20,6 +21,8 @@ type Value struct {
 	View  atomic.Uint64 // the view under which the host last judged whether it owns the key
 	Heat  atomic.Uint64 // how often others ask for the key; the host's to count
 	Reads atomic.Uint32 // reads of a replica; the host's to count
+	Busy  atomic.Int64  // until when the host takes a renewal to be under way
+	Retry atomic.Int64  // until when the host does not try again after a load that failed
 
 	decoded atomic.Pointer[any] // what Data decodes to, so that it is decoded once
 }
