@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+
+	"github.com/cachemesh/cachemesh/mesh"
+	"github.com/cachemesh/cachemesh/node"
+)
+
+// visitorHeartbeat is short, because Join takes a few of them and the visit of
+// a command is over in a moment.
+const visitorHeartbeat = 250 * time.Millisecond
+
+// leaveWait bounds the leave of a command that has its answer already.
+const leaveWait = 2 * time.Second
+
+// connectFlags are the flags of every command that reaches a mesh.
+type connectFlags struct {
+	nats     string
+	fallback string // for nats: $NATS_URL. Never shown as a default, for it may hold a password
+	creds    string
+	mesh     string
+}
+
+func (f *connectFlags) register(cmd *cobra.Command, s streams) {
+	f.fallback = s.env("NATS_URL")
+	flags := cmd.Flags()
+	flags.StringVar(&f.nats, "nats", "", "`URL` of NATS (default $NATS_URL, else "+nats.DefaultURL+")")
+	flags.StringVar(&f.creds, "creds", "", "NATS credentials `file`")
+	flags.StringVar(&f.mesh, "mesh", mesh.DefaultName, "`name` of the mesh")
+}
+
+// url is where to connect to; "" for the default.
+func (f *connectFlags) url() string {
+	if f.nats != "" {
+		return f.nats
+	}
+	return f.fallback
+}
+
+// visitor is a command's short stay in a mesh, as a reader: it owns nothing,
+// so that nothing moves when it comes and goes.
+type visitor struct {
+	*node.Node
+	mesh string // its name
+}
+
+// visit joins, runs f and leaves. timeout bounds all but the leave.
+func visit(ctx context.Context, f connectFlags, timeout time.Duration, do func(context.Context, visitor) error) error {
+	if timeout <= 0 {
+		return usagef("--timeout %v: it must be above 0", timeout)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within %v (see --timeout)", timeout))
+	defer cancel()
+	n, err := node.Start(ctx, node.Config{
+		NATS:      f.url(),
+		Creds:     f.creds,
+		Mesh:      f.mesh,
+		ID:        visitorID(),
+		Reader:    true,
+		Heartbeat: visitorHeartbeat,
+		// The log of a visit would tell of the visitor alone.
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return withHint(err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), leaveWait)
+		defer cancel()
+		n.Leave(ctx)
+	}()
+	err = do(ctx, visitor{n, f.mesh})
+	// The mesh says that the deadline passed, the user set a timeout.
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+		return fmt.Errorf("%w: %v", context.Cause(ctx), err)
+	}
+	return err
+}
+
+// withHint adds what the user can do about an error of a start.
+func withHint(err error) error {
+	if errors.Is(err, node.ErrNoNATS) {
+		return fmt.Errorf("%w: start one, name one with --nats, or run 'meshnode serve --embed', which brings its own", err)
+	}
+	return err
+}
+
+// visitorID tells whoever reads the members' logs who came by.
+func visitorID() string {
+	var random [8]byte
+	rand.Read(random[:])
+	return "meshnode-" + hex.EncodeToString(random[:])
+}
+
+// others are the members without the visitor itself, by ID.
+func (v visitor) others() []mesh.Member {
+	return slices.DeleteFunc(v.Mesh().Members(), func(m mesh.Member) bool { return m.ID == v.ID() })
+}
+
+// open opens a cache for reading, if any member serves it.
+func (v visitor) open(name string) (*mesh.Cache[[]byte], error) {
+	if !slices.Contains(v.served(), name) {
+		return nil, v.noOwner(name)
+	}
+	cache, err := mesh.NewCache[[]byte](v.Mesh(), name, nil, mesh.Options{ReplicaBytes: -1})
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return cache, nil
+}
+
+// served are the caches that members own, by name.
+func (v visitor) served() []string {
+	var names []string
+	for _, m := range v.others() {
+		if !m.Reader {
+			names = append(names, m.Caches...)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// noOwner says that nobody serves a cache, and what is served instead.
+func (v visitor) noOwner(name string) error {
+	at := fmt.Sprintf("mesh %q at %s", v.mesh, v.URL())
+	switch names := v.served(); {
+	case len(v.others()) == 0:
+		return fmt.Errorf("nobody serves cache %q: %s has no members", name, at)
+	case len(names) == 0:
+		return fmt.Errorf("nobody serves cache %q: the members of %s have opened no cache", name, at)
+	default:
+		return fmt.Errorf("nobody serves cache %q: %s has %s", name, at, strings.Join(names, ", "))
+	}
+}
+
+// warn writes a line for the user beside the answer.
+func warn(w io.Writer, format string, a ...any) {
+	fmt.Fprintf(w, "meshnode: "+format+"\n", a...)
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTheDemoHasNoErrorsAndSaysWhatHappened(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 50 {
+		name := filepath.Join(dir, strings.Repeat("x", i+1))
+		if err := os.WriteFile(name, []byte(name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	r := meshnode(t, "demo", "--dir", dir, "--duration", "2s", "--readers", "50", "--latency", "5ms")
+	if r.code != exitOK || r.err != "" {
+		t.Fatalf("exit %d\n%s\n%s", r.code, r.out, r.err)
+	}
+	for _, want := range []string{
+		`50 files in `, `invalidated x+, the most popular file`, `n3 killed without warning`, `n5 joined`,
+		`(?m)^all +[\d,]+ `, `(?m)^loads +\d+ for 50 files`, `, 0 outdated`, `(?m)^errors +0$`,
+	} {
+		if !regexp.MustCompile(want).MatchString(r.out) {
+			t.Errorf("no %s in\n%s", want, r.out)
+		}
+	}
+	if took := time.Since(began); took > 2*time.Second+demoOverrun {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestTheDemoFailsWhenAReadIsOutdatedOrFails(t *testing.T) {
+	for name, spoil := range map[string]func(*tally){
+		"outdated": func(t *tally) { t.outdated = 1 },
+		"failed":   func(t *tally) { t.errors, t.firstErr = 1, context.DeadlineExceeded },
+	} {
+		bad := &tally{}
+		spoil(bad)
+		d := &demo{out: &strings.Builder{}, origin: &demoOrigin{}, tallies: []*tally{{}, bad}}
+		if err := d.report(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAStampedValueIsRefusedForAnotherKeyAndWhenCut(t *testing.T) {
+	v := stamp{7, time.Second}.put("a", []byte("data"))
+	if s, err := readStamp("a", v); err != nil || s != (stamp{7, time.Second}) {
+		t.Errorf("%v, %v", s, err)
+	}
+	if _, err := readStamp("b", v); err == nil {
+		t.Error("it passes for another key's")
+	}
+	for n := range v {
+		if _, err := readStamp("a", v[:n]); err == nil {
+			t.Errorf("its first %d bytes pass for it", n)
+		}
+	}
+}
+
+func TestQuantilesAreRightWithinSixPercent(t *testing.T) {
+	var l latencies
+	for i := 1; i <= 100_000; i++ {
+		l.record(time.Duration(i) * time.Microsecond)
+	}
+	for _, q := range []float64{0.01, 0.5, 0.9, 0.99} {
+		exact := q * float64(100*time.Millisecond)
+		if got := float64(l.quantile(q)); got < 0.99*exact || got > 1.07*exact {
+			t.Errorf("quantile %v is %v, want %v", q, time.Duration(got), time.Duration(exact))
+		}
+	}
+	if l.quantile(1) != 100*time.Millisecond || l.max != 100*time.Millisecond {
+		t.Errorf("the longest is %v, %v", l.quantile(1), l.max)
+	}
+	for d := time.Duration(0); d < 1<<20; d++ {
+		if b := bucketOf(d); d > bucketTop(b) || b > 0 && d <= bucketTop(b-1) {
+			t.Fatalf("%d is in bucket %d, which ends at %d", d, b, bucketTop(b))
+		}
+	}
+	l.record(1 << 62) // far off the scale
+}
+
+func TestFilesOfVersionControlAndLargeOnesAreLeftOut(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "sub/b", ".git/config", "sub/.git/x"} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("x"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "large"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(dir, "large"), demoMaxFile+1); err != nil {
+		t.Fatal(err)
+	}
+	os.Symlink("/etc/passwd", filepath.Join(dir, "link"))
+	files, err := findFiles(dir)
+	if err != nil || len(files.keys) != 2 || files.skipped != 1 || files.bytes != 2 {
+		t.Errorf("%+v, %v", files, err)
+	}
+}

@@ -1,0 +1,25 @@
+package node
+
+import (
+	"errors"
+
+	"github.com/cachemesh/cachemesh/loader"
+	"github.com/cachemesh/cachemesh/loader/fileorigin"
+)
+
+// fileOrigin is "file:DIR": the files of a directory, by slash path.
+var fileOrigin = origin{
+	check: func(s string) error {
+		if fileDir(s) == "" {
+			return errors.New("origin file: names no directory: write file:DIR, such as file:/srv/docs or file:.")
+		}
+		return nil
+	},
+	open: func(s string, env originEnv) (loader.Loader[[]byte], error) {
+		return fileorigin.New(fileDir(s), fileorigin.Options{MaxBytes: env.maxValue})
+	},
+}
+
+// fileDir takes off the scheme. "file:///srv" is a common spelling of
+// "file:/srv", and means the same as a path anyway.
+func fileDir(s string) string { return s[len("file:"):] }
