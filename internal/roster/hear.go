@@ -85,13 +85,16 @@ func (r *Roster) hearApplied(p *peer, b *Beat) {
 		a := &b.Applied[i]
 		s := r.sources[a.Source]
 		if s == nil {
-			gap = gap || a.Upto > 0 && a.Age <= r.memory()
-			continue
+			if a.Upto == 0 || a.Age > r.memory() { // all values that are older have expired
+				continue
+			}
+			s = r.source(a.Source)
+			s.changed = r.now - int64(max(a.Age, 0))
 		}
 		if a.Upto > p.shown[a.Source] {
 			p.shown[a.Source] = a.Upto
 		}
-		gap = gap || s.prefix < a.Upto
+		gap = gap || s.prefix < a.Upto && s.Instance != r.self
 	}
 	if gap && r.now >= r.wantDue {
 		r.want(p)

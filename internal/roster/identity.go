@@ -29,6 +29,9 @@ func (r *Roster) admit(b *Beat) *peer {
 		return nil
 	}
 	if cur != nil && r.fresh(cur) && b.Nonce != cur.nonce && !r.outranks(b, cur) {
+		r.once("newcomer "+id, func() {
+			r.logf(false, id, "another process uses the ID of a live member: ignored until that one's lease has ended")
+		})
 		return nil
 	}
 	if cur != nil {

@@ -83,7 +83,7 @@ func (r *Roster) fit(records []Invalidation) int {
 
 // owe makes an operation wait for a peer that has not shown that it has applied it.
 func (r *Roster) owe(p *peer, o *op) {
-	p.acked.raise(p.shown[r.self])
+	r.acknowledgeShown(p)
 	if p.acked.hasAll(o.first, o.last) {
 		return
 	}
@@ -159,7 +159,7 @@ func (r *Roster) acknowledge(p *peer) {
 	if len(p.owes) == 0 {
 		return
 	}
-	p.acked.raise(p.shown[r.self])
+	r.acknowledgeShown(p)
 	top := p.acked.top()
 	if p.owes[0].first > top {
 		return
@@ -171,6 +171,12 @@ func (r *Roster) acknowledge(p *peer) {
 		r.settle(o)
 		return true
 	})
+}
+
+// acknowledgeShown takes what a peer's heartbeats show of our own for confirmed.
+// No peer can have applied what has not been issued.
+func (r *Roster) acknowledgeShown(p *peer) {
+	p.acked.raise(min(p.shown[r.self], r.issued))
 }
 
 // repeatEvery is the time between two repeats to one peer.

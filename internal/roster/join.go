@@ -1,6 +1,9 @@
 package roster
 
-import "slices"
+import (
+	"iter"
+	"slices"
+)
 
 // tryJoin is rule R9: Join returns when every member in the union of the views
 // that were heard counts this one, and is counted here. Alone it takes a
@@ -23,7 +26,7 @@ func (r *Roster) mayJoin() bool {
 		return waited
 	}
 	member := false // somebody who has joined speaks for the whole mesh
-	for _, i := range r.Union() {
+	for i := range r.union() {
 		p := r.remote(i)
 		if p == nil || !p.counted || !p.confirms {
 			return false
@@ -33,28 +36,32 @@ func (r *Roster) mayJoin() bool {
 	return waited || member
 }
 
-// Union is everybody in the views that were heard lately: those who must count
-// this member before its Join returns. Ordered by ID.
-func (r *Roster) Union() []Instance {
-	union := map[Instance]bool{}
-	for _, p := range r.order {
-		if !r.fresh(p) && r.now-p.lastBeat > int64(p.lease) {
-			continue
-		}
-		union[p.Instance] = true
-		for i := range p.says {
-			z := &p.says[i]
-			if n := r.newest[z.ID]; z.Waits && z.ID != r.self.ID && (n == nil || z.Inc > n.inc || z.Inc == n.inc && !n.gone) {
-				union[z.Instance] = true
+// union yields everybody in the views that were heard lately, some repeatedly.
+func (r *Roster) union() iter.Seq[Instance] {
+	return func(yield func(Instance) bool) {
+		for _, p := range r.order {
+			if !r.fresh(p) && r.now-p.lastBeat > int64(p.lease) {
+				continue
+			}
+			if !yield(p.Instance) {
+				return
+			}
+			for i := range p.says {
+				z := &p.says[i]
+				if n := r.newest[z.ID]; !z.Waits || z.ID == r.self.ID || n != nil && (z.Inc < n.inc || z.Inc == n.inc && n.gone) {
+					continue
+				}
+				if !yield(z.Instance) {
+					return
+				}
 			}
 		}
 	}
-	out := make([]Instance, 0, len(union))
-	for i := range union {
-		out = append(out, i)
-	}
-	slices.SortFunc(out, compareInstances)
-	return out
+}
+
+// Union is those who must count this member before its Join returns, by ID.
+func (r *Roster) Union() []Instance {
+	return slices.Compact(slices.SortedFunc(r.union(), compareInstances))
 }
 
 // Leave announces that this member owns nothing from here on. It goes on

@@ -70,7 +70,9 @@ func (r *Roster) drop(why string) {
 		return
 	}
 	r.out.Drop = true
-	r.logf(false, "", "dropping all values: %s", why)
+	if r.wasJoined { // a newcomer holds nothing
+		r.logf(false, "", "dropping all values: %s", why)
+	}
 }
 
 // raise takes note that the content of what a source issued up to a number is

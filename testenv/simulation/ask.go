@@ -64,13 +64,11 @@ func (p *process) try(no int) {
 		}
 		x.serve(from.ID, q, func(r reply) { back(x, r) })
 	}, func() {
-		p.carrySuspicion(q.inst.ID)
+		p.r.Suspect(p.clock(), q.inst.ID)
 		p.answered(no, reply{})
 	})
 	p.after(rto, func() { p.try(no) })
 }
-
-func (p *process) carrySuspicion(id string) { p.r.Suspect(p.clock(), id) }
 
 func (p *process) answered(no int, r reply) {
 	if c := p.calls[no]; c != nil {
@@ -126,7 +124,7 @@ func (p *process) invalidate(targets []roster.Target, o *operation, within int64
 	p.w.check.issuing = o
 	op, e := p.r.Invalidate(p.clock(), targets)
 	o.id = op
-	p.open = append(p.open, o)
+	p.pending = append(p.pending, o)
 	p.ends[op] = end
 	p.carryOut(e)
 	p.after(within, func() {

@@ -97,7 +97,7 @@ func at[K comparable](m map[K]floors, k K) floors {
 // stepped looks at a step before its messages are sent.
 func (c *checker) stepped(p *process, e roster.Effects) {
 	var again []*record
-	for _, o := range p.open {
+	for _, o := range p.pending {
 		again = append(again, o.records...)
 	}
 	if c.issuing != nil {
@@ -117,7 +117,7 @@ func (c *checker) stepped(p *process, e roster.Effects) {
 		}
 	}
 	c.issuing = nil
-	p.open = slices.DeleteFunc(p.open, func(o *operation) bool { return slices.Contains(e.Done, o.id) })
+	p.pending = slices.DeleteFunc(p.pending, func(o *operation) bool { return slices.Contains(e.Done, o.id) })
 	for _, z := range c.w.slots {
 		if z.id == p.id {
 			continue
@@ -416,7 +416,7 @@ func (c *checker) end() {
 			c.violation("twins", "at the end two live members have the ID "+a.id)
 		}
 		live[a.id] = true
-		if !a.joined || !a.keeps() {
+		if self, _ := a.view.Member(a.id); !a.joined || !self.Joined {
 			c.violation("apart", fmt.Sprintf("at the end %v has not joined", a))
 		}
 		for _, b := range c.w.slots {

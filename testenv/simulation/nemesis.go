@@ -6,7 +6,7 @@ func (w *world) clients() {
 		return
 	}
 	p, key := w.slots[w.rand.IntN(len(w.slots))], w.keys[w.rand.IntN(len(w.keys))]
-	if p.up && p.joined {
+	if p.up && p.joined && !p.closed {
 		switch x := w.rand.Float64(); {
 		case x < w.Writes/2:
 			w.check.invalidate(p, key, false)
@@ -65,6 +65,10 @@ func (w *world) nemesis() {
 		if p.up && !p.paused {
 			p.stop()
 			w.after(d, p.cont)
+		}
+	case 'c': // close the cache, and open it again
+		if p.up && p.joined && !p.leaving {
+			p.do(func() { p.close(); p.after(d/2, p.open) })
 		}
 	case 'o': // loss
 		w.loss = 0.4 * w.rand.Float64()

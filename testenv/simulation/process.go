@@ -21,6 +21,7 @@ type process struct {
 	joined  bool // Join has returned
 	leaving bool
 	apart   bool // displaced: a mesh of its own
+	closed  bool // it has closed the cache
 	held    []func()
 	lastGo  int64 // when it was last continued
 	timer   int   // the latest timer: an older one is void
@@ -42,7 +43,7 @@ type process struct {
 	applied map[*record]bool
 	waited  map[string]roster.Instance
 	floors  map[string]floors // what was applied here when it began to wait for a member
-	open    []*operation
+	pending []*operation      // not done yet
 }
 
 func (p *process) String() string {
@@ -72,8 +73,27 @@ func (w *world) start(slot int) {
 	w.logf("%v starts, nonce %d", p, p.nonce)
 	p.carryOut(p.r.Start(p.clock()))
 	if p.up {
-		p.carryOut(p.r.Open(p.clock(), cacheName, time.Duration(ttl)))
+		p.open()
 	}
+}
+
+func (p *process) open() {
+	p.closed = false
+	p.carryOut(p.r.Open(p.clock(), cacheName, time.Duration(ttl)))
+}
+
+// close gives up the cache: what it holds is forgotten, its flights end unkept.
+func (p *process) close() {
+	p.w.logf("%v closes the cache", p)
+	p.closed = true
+	p.forget()
+	p.carryOut(p.r.Close(p.clock(), cacheName))
+}
+
+// forget drops every value and detaches every flight.
+func (p *process) forget() {
+	p.gen++
+	p.store, p.owns, p.fetches = map[string]*entry{}, map[string]*flight{}, map[string]*flight{}
 }
 
 func (p *process) clock() int64 { return p.w.now + p.skew }
@@ -96,8 +116,7 @@ func (p *process) carryOut(e roster.Effects) {
 	if e.Drop {
 		p.w.check.res.Drops++
 		p.w.logf("%v drops everything", p)
-		p.gen++
-		p.store, p.owns, p.fetches = map[string]*entry{}, map[string]*flight{}, map[string]*flight{}
+		p.forget()
 	}
 	for _, t := range e.Apply {
 		p.apply(t)

@@ -132,7 +132,7 @@ func (p *process) previous(key string) string {
 // keeps reports whether values may be kept here (R9).
 func (p *process) keeps() bool {
 	self, _ := p.view.Member(p.id)
-	return self.Joined
+	return self.Joined && !p.closed
 }
 
 func (p *process) lookup(key string) *entry {

@@ -19,6 +19,7 @@ func Scenarios() []Scenario {
 		with("faults", func(s *Scenario) {}),
 		with("faults of five", func(s *Scenario) { s.N = 5 }),
 		with("parts", func(s *Scenario) { s.Kinds = "kKlsogppaa" }),
+		with("opened and closed", func(s *Scenario) { s.N, s.Kinds = 4, "cccklsogpa" }),
 		with("parts of five", func(s *Scenario) { s.N, s.Kinds = 5, "kKlsogppaa" }),
 		with("long parts", func(s *Scenario) { s.N, s.Kinds, s.Writes, s.LogSize = 5, "klpppg", 0.01, 500 }),
 		with("many writes", func(s *Scenario) { s.Kinds, s.Writes = "kKlsogppaa", 0.3 }),

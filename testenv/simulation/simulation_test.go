@@ -3,7 +3,10 @@ package simulation
 import (
 	"flag"
 	"fmt"
+	"os"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -66,19 +69,46 @@ func sum(sc Scenario, from, seeds uint64, until func(Result) bool) (total Result
 func TestEveryPromiseIsKept(t *testing.T) {
 	for _, sc := range Scenarios() {
 		t.Run(sc.Name, func(t *testing.T) {
-			seeds := uint64(150)
-			if testing.Short() {
-				seeds = 20
-			}
-			if *seedsFlag > 0 {
-				seeds = *seedsFlag
-			}
+			seeds := seedsOf(sc)
 			r := sum(sc, 0, seeds, nil)
 			t.Log(line(r, seeds))
 			if len(r.Violations) > 0 {
 				t.Errorf("%v\nseed %d: %s\n%s", r.Violations, r.Seed, r.First, r.Replay())
 			}
 		})
+	}
+}
+
+// seedsOf is how many seeds of a scenario the tests run: fewer where nothing much
+// goes wrong.
+func seedsOf(sc Scenario) uint64 {
+	switch {
+	case *seedsFlag > 0:
+		return *seedsFlag
+	case underRace:
+		return 8
+	case testing.Short():
+		return 20
+	case !sc.Faults:
+		return 60
+	}
+	return 250
+}
+
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // a run's garbage is small and its end frees all of it
+	os.Exit(m.Run())
+}
+
+func TestARunIsDeterminedByItsSeed(t *testing.T) {
+	sc, _ := Named("twins")
+	a, b := Trace(11, sc), Trace(11, sc)
+	if !slices.Equal(a.Trace, b.Trace) {
+		for i := range a.Trace {
+			if a.Trace[i] != b.Trace[i] {
+				t.Fatalf("line %d:\n%s\n%s", i, a.Trace[i], b.Trace[i])
+			}
+		}
 	}
 }
 

@@ -1,0 +1,103 @@
+package roster
+
+import (
+	"testing"
+	"time"
+)
+
+func TestAloneJoinReturnsAfterAHeartbeat(t *testing.T) {
+	n := newNet(t)
+	h := n.add("a", 1)
+	start := n.now
+	n.until(2*testHeartbeat, "joined", func() bool { return h.joined > 0 })
+	if d := time.Duration(h.joined - start); d < testHeartbeat || d > testHeartbeat+10*time.Millisecond {
+		t.Errorf("joined after %v", d)
+	}
+}
+
+func TestJoinAmongMembersTakesRoundTripsNotHeartbeats(t *testing.T) {
+	n, hosts := trio(t)
+	for i := range 20 {
+		hosts[0].invalidate(keys(i + 1)...)
+	}
+	n.run(time.Second)
+	d := n.add("d", 4)
+	if took := n.until(testHeartbeat, "d joined", func() bool { return d.joined > 0 }); took > 100*time.Millisecond {
+		t.Errorf("took %v", took)
+	}
+	for _, h := range hosts {
+		if !h.Counts(n.now, d.Self()) {
+			t.Errorf("Join of d returned before %v counted it", h.Self())
+		}
+	}
+}
+
+func TestJoinWaitsForMembersThatOthersKnow(t *testing.T) {
+	n, hosts := trio(t)
+	c := hosts[2]
+	n.cut = func(from, to *testHost, _ any) bool { // c and d do not hear each other
+		return from == c && to.Self().ID == "d" || from.Self().ID == "d" && to == c
+	}
+	d := n.add("d", 4)
+	n.run(3 * testLease)
+	if d.joined > 0 {
+		t.Fatal("Join returned although c, which a and b know, does not count d")
+	}
+	n.cut = func(_, _ *testHost, _ any) bool { return false }
+	n.until(testLease, "d joined", func() bool { return d.joined > 0 && c.Counts(n.now, d.Self()) })
+}
+
+func TestThereIsNoStormOfHeartbeats(t *testing.T) {
+	n := newNet(t)
+	for i := range 20 {
+		h := n.add(string(rune('a'+i)), uint64(i+1))
+		h.take(h.Open(n.now, "c", time.Minute))
+	}
+	n.run(2 * time.Second)
+	for _, h := range n.hosts {
+		if h.seq > 60 {
+			t.Errorf("%v sent %d heartbeats in two seconds", h.Self(), h.seq)
+		}
+		if h.joined == 0 || len(h.View().Members) != 20 {
+			t.Errorf("%v joined at %d and counts %d", h.Self(), h.joined, len(h.View().Members))
+		}
+	}
+}
+
+func TestALeaverOwnsNothingAndIsWaitedForUntilItIsGone(t *testing.T) {
+	n, hosts := trio(t)
+	a, c := hosts[0], hosts[2]
+	c.take(c.Leave(n.now))
+	if c.owns("c") || c.View().Joined {
+		t.Error("the leaver still owns")
+	}
+	n.run(20 * time.Millisecond)
+	if a.owns("c") {
+		t.Error("the others still take the leaver for an owner")
+	}
+	n.cut = func(from, to *testHost, body any) bool { return to == c && tells(body) }
+	op := a.invalidate(key("x"))
+	n.run(200 * time.Millisecond)
+	if a.isDone(op) {
+		t.Fatal("done without the leaver")
+	}
+	c.take(c.Gone(n.now))
+	c.dead = true
+	n.run(10 * time.Millisecond)
+	if !a.isDone(op) || !a.counts("a", "b") {
+		t.Errorf("after the last word: done %v, %+v", a.isDone(op), a.View().Members)
+	}
+}
+
+func TestLateMessagesOfOneWhoIsGoneAreVoid(t *testing.T) {
+	n, hosts := trio(t)
+	a, c := hosts[0], hosts[2]
+	late := c.beat("")
+	c.take(c.Gone(n.now))
+	c.dead = true
+	n.run(10 * time.Millisecond)
+	a.take(a.Receive(n.now, "c", late))
+	if inst, _ := a.Known("c"); inst.Inc != 0 {
+		t.Errorf("%v came back", inst)
+	}
+}
