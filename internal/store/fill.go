@@ -108,7 +108,7 @@ func (f *Fill) Keep(v *Value, now int64) bool {
 
 // keep returns the segment that took v, nil if none did. The stripe is locked.
 func (s *Store) keep(f *Fill, st *stripe, v *Value, now int64) *segment {
-	if !f.end(st) || s.closed {
+	if !f.end(st) || s.closed || v == nil {
 		return nil
 	}
 	if f.VoidFor(v.Tags) {

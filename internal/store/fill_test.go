@@ -22,6 +22,9 @@ func TestADropVoidsAllFillsOfItsKeyAndNoOthers(t *testing.T) {
 	if !after.Keep(forEver("v"), 1) || after.Keep(forEver("v"), 1) {
 		t.Error("want one Keep to succeed and the next to fail")
 	}
+	if s.Begin("nothing").Keep(nil, 1) {
+		t.Error("no value was kept")
+	}
 	other.End()
 	for i := range s.stripes {
 		if n := len(s.stripes[i].fills); n > 0 {

@@ -129,14 +129,14 @@ func (g *segment) hand(e *entry) (lost uint64) {
 }
 
 // remove takes e out of the window or of ristretto. The caller holds e's stripe.
+// Under g.mu a Del is queued before anything that is handed over on the strength
+// of the room it makes.
 func (g *segment) remove(e *entry) {
 	g.mu.Lock()
-	in := e.inWindow
-	if in {
+	defer g.mu.Unlock()
+	if e.inWindow {
 		g.window.unlink(e)
-	}
-	g.mu.Unlock()
-	if !in {
+	} else {
 		g.cache.Del(e.hash)
 	}
 }

@@ -24,7 +24,8 @@ import (
 // DefaultOwnedBytes is the owned budget of a Config that names none.
 const DefaultOwnedBytes = 64 << 20
 
-// Config sizes a store.
+// Config sizes a store. Of each budget a tenth is the recency window; an entry is
+// charged its key, its value and the 448 bytes that measurement shows beside them.
 type Config struct {
 	OwnedBytes   int64 // for owned values; 0 means DefaultOwnedBytes
 	ReplicaBytes int64 // for replicas; 0 or less: none are kept

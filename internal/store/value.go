@@ -3,7 +3,8 @@ package store
 import "sync/atomic"
 
 // Value is one kept value. It is immutable once it has been handed to Keep or
-// Replace, apart from its atomic fields. Callers of Get share it.
+// Replace, apart from its atomic fields. Callers of Get share it. The budget counts
+// len(Data): a Data that is a part of a larger array keeps the whole array alive.
 type Value struct {
 	Data     []byte // the value as it travels; shared, never changed
 	Began    int64  // when its load began, on the host's monotonic clock, in ns
