@@ -141,10 +141,16 @@ func (c *core) rank(key string) roster.Rank {
 	}
 }
 
-// restamp judges anew, after a change of the view, whether this member still owns
-// what it holds. What it does not own goes on as a replica, for a short while.
+// restamp judges anew, after a change of the view, whether this member owns what
+// it holds. What it does not own goes on as a replica, for a short while. What
+// it has come to own it claims.
 func (c *core) restamp(key string, v *storeValue, vw *view, now int64) {
-	if !v.Replica && vw.share(c.name).owners.Owner(key) != c.m.cfg.ID {
+	own := vw.share(c.name).owners.Owner(key) == c.m.cfg.ID
+	if v.Replica && own {
+		c.claim(c.store.Begin(key), key, now)
+		return
+	}
+	if !v.Replica && !own {
 		d := copyValue(v)
 		d.Replica = true
 		d.Until = min(v.Until, later(now, c.opts.ReplicaTTL))
@@ -153,6 +159,32 @@ func (c *core) restamp(key string, v *storeValue, vw *view, now int64) {
 		return
 	}
 	v.View.Store(vw.Number)
+}
+
+// claim is for when this member acts as the owner of key and holds it as a
+// replica: that becomes an owned value, even if its life as a replica has run
+// out. Where the view still names another owner, who cannot be reached, the
+// replica begins a new life. So what was loaded in the place of an owner that had
+// died is loaded once. It gives what this member holds then; nil if that is
+// nothing. fill has begun before memory is looked at: a drop in between voids it.
+func (c *core) claim(fill *store.Fill, key string, now int64) *storeValue {
+	v := c.store.Peek(key)
+	if v == nil || !v.Replica || v.Expires <= now {
+		fill.End()
+		return nil
+	}
+	vw := c.m.host.current(now)
+	n := copyValue(v)
+	n.View.Store(vw.Number)
+	if vw.share(c.name).owners.Owner(key) == c.m.cfg.ID {
+		n.Replica, n.Until, n.Owner = false, v.Expires, c.m.cfg.ID
+	} else {
+		n.Until = min(v.Expires, later(now, c.opts.ReplicaTTL))
+	}
+	if !fill.Keep(n, now) {
+		return nil
+	}
+	return n
 }
 
 // copyValue copies what is fixed of a value, and its decoded form.

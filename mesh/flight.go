@@ -50,6 +50,11 @@ func (c *core) own(key string, fresh bool) *flight {
 		f.Land(outcome{value: v, source: Local}, nil)
 		return f
 	}
+	if v := c.claim(c.store.Begin(key), key, now); v != nil {
+		fill.End()
+		f.Land(outcome{value: v, source: Local}, nil)
+		return f
+	}
 	sh := c.m.host.current(now).share(c.name)
 	if prev := sh.previous(c.m.cfg.ID, key, now, c.youth()); prev != "" {
 		f.SetPhase(phaseTaking)
