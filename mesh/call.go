@@ -36,6 +36,7 @@ type call struct {
 	due     int64  // when it is looked at again
 	batch   uint64 // that it was last sent in
 	working bool   // the member has it and is at work
+	again   bool   // it is among the calls and in the queue: to be repeated
 }
 
 // reply is what a call ends with. Status 0: the member cannot be reached.

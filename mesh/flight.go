@@ -81,12 +81,14 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev string) {
 			case wire.Value:
 				v := c.received(r, now)
 				v.Owner = c.m.cfg.ID
+				c.queued.take(f)
 				c.stats.takenOver.Add(1)
 				c.keepOwn(fill, key, v, now)
 				f.Land(outcome{value: v, source: Owner}, nil)
 				return
 			case wire.NotFound:
 				fill.End()
+				c.queued.take(f)
 				f.Land(outcome{}, r.err(key))
 				return
 			}
@@ -130,15 +132,23 @@ func (c *core) startLoad(f *flight, fill *store.Fill) {
 		f.Land(outcome{}, ErrNoOwner)
 		return
 	}
+	if err := f.Context().Err(); err != nil { // abandoned meanwhile
+		fill.End()
+		c.queued.take(f)
+		f.Land(outcome{}, err)
+		return
+	}
 	ctx, cancel := context.WithTimeout(f.Context(), c.opts.LoadTimeout)
 	select {
 	case c.slots <- struct{}{}:
 		f.SetPhase(phaseLoading)
+		c.queued.started(f)
 		go c.loads(ctx, cancel, f, fill)
 		return
 	default:
 	}
 	f.SetPhase(phaseQueued)
+	c.queued.waits(f)
 	c.stats.queued.Add(1)
 	go func() {
 		select {
@@ -149,6 +159,7 @@ func (c *core) startLoad(f *flight, fill *store.Fill) {
 		case <-ctx.Done():
 			cancel()
 			fill.End()
+			c.queued.take(f)
 			f.Land(outcome{}, fmt.Errorf("%w: %d for cache %s on member %s", ErrOverloaded, c.opts.MaxLoads, c.name, c.m.cfg.ID))
 		case <-c.m.done:
 			cancel()

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,29 +111,41 @@ func (o *offers) clear() {
 	clear(o.held)
 }
 
-// queued are the questions of others whose load waits for its turn: who asked
-// is told when it begins, for an error at a deadline depends on it.
+// queued are the questions of others whose load has not begun: who asked is told when
+// it waits for its turn and when it begins, for an error at a deadline depends on it.
 type queued struct {
 	mu   sync.Mutex // guards asks
-	asks map[*flight][]func()
+	asks map[*flight][]func(waits bool)
 }
 
-func (q *queued) init() { q.asks = map[*flight][]func(){} }
+func (q *queued) init() { q.asks = map[*flight][]func(bool){} }
 
-// add notes that tell is to be called when f's load begins.
-func (q *queued) add(f *flight, tell func()) {
+// add notes that tell is to be called when f's load has to wait, and when it begins.
+func (q *queued) add(f *flight, tell func(waits bool)) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.asks[f] = append(q.asks[f], tell)
 }
 
-func (q *queued) started(f *flight) {
-	for _, tell := range q.take(f) {
-		tell()
+// waits is told when f's load has to wait for its turn.
+func (q *queued) waits(f *flight) {
+	q.mu.Lock()
+	asks := slices.Clone(q.asks[f])
+	q.mu.Unlock()
+	for _, tell := range asks {
+		tell(true)
 	}
 }
 
-func (q *queued) take(f *flight) []func() {
+// started is told when f's load begins.
+func (q *queued) started(f *flight) {
+	for _, tell := range q.take(f) {
+		tell(false)
+	}
+}
+
+// take forgets who is to be told of f: its load has begun, or never will.
+func (q *queued) take(f *flight) []func(waits bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	asks := q.asks[f]

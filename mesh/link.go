@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -199,7 +200,12 @@ func (l *link) close() {
 
 // takeAll takes every call off the link. The lock is held.
 func (l *link) takeAll() []*call {
-	ended := l.queue
+	var ended []*call
+	for _, k := range l.queue {
+		if !k.again {
+			ended = append(ended, k)
+		}
+	}
 	for _, k := range l.calls {
 		ended = append(ended, k)
 	}
@@ -252,7 +258,7 @@ func (l *link) flushQuestions() bool {
 		if k.sent == 0 {
 			k.sent = now
 		}
-		k.batch = l.batch
+		k.batch, k.again = l.batch, false
 		k.due = now + int64(repeatAfter)
 		l.calls[k.number] = k
 	}
@@ -328,7 +334,7 @@ func (l *link) review() (next time.Duration, idle bool) {
 	}
 	// What is queued while nothing can be sent must end as well.
 	for _, k := range l.queue {
-		if k.due <= now {
+		if k.due <= now && !k.again {
 			due = append(due, k)
 		}
 	}
@@ -360,16 +366,16 @@ func (l *link) judge(due []*call, now int64) {
 			age > int64(limit)
 		_, sent := l.calls[k.number]
 		switch {
+		case !sent && !slices.Contains(l.queue, k): // answered or forgotten meanwhile
 		case gone:
 			delete(l.calls, k.number)
 			l.queue = remove(l.queue, k)
 			l.down = l.down || suspect
 			ended = append(ended, k)
-		case sent:
-			delete(l.calls, k.number)
+		case sent && !k.again: // its answer may still come while it waits for its message
 			l.queue = append(l.queue, k)
+			k.again, again = true, true
 			k.due = now + int64(repeatAfter)
-			again = true
 		default:
 			k.due = now + int64(repeatAfter)
 		}
@@ -492,6 +498,9 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 			continue
 		}
 		delete(l.calls, res.Number)
+		if k.again {
+			l.queue = remove(l.queue, k)
+		}
 		r := reply{status: res.Status, result: *res, from: l.id}
 		r.trip = max(0, time.Duration(now-k.sent)-fromMicros(res.Spent))
 		if res.Status == wire.Value || res.Status == wire.Chunked {

@@ -24,25 +24,50 @@ type askedID struct {
 	number uint64
 }
 
+// mostFailed is how many failures are remembered for repetitions of their questions.
+const mostFailed = 1024
+
 // serving is the questions of others that are under way. A repetition of one
-// that is starts nothing.
+// that is starts nothing; nor does that of one that has just failed, whose answer
+// it has crossed. (What has not failed is found in memory.)
 type serving struct {
-	mu    sync.Mutex         // guards both
-	under map[askedID]func() // to leave what the question waits for
-	quiet chan struct{}      // closed when under is empty next; nil: nobody waits for that
+	mu     sync.Mutex              // guards all below
+	under  map[askedID]func()      // to leave what the question waits for
+	quiet  chan struct{}           // closed when under is empty next; nil: nobody waits for that
+	failed map[askedID]wire.Result // the latest failures
+	order  []askedID               // of them, the oldest first
 }
 
-func (s *serving) init() { s.under = map[askedID]func(){} }
+func (s *serving) init() {
+	s.under = map[askedID]func(){}
+	s.failed = map[askedID]wire.Result{}
+}
 
-// begin notes a question, and reports whether it is new.
-func (s *serving) begin(id askedID) bool {
+// begin notes a question, and reports whether it is new. again is the answer to one
+// that has failed before.
+func (s *serving) begin(id askedID) (again wire.Result, fresh bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if res, ok := s.failed[id]; ok {
+		return res, false
+	}
 	if _, ok := s.under[id]; ok {
-		return false
+		return wire.Result{}, false
 	}
 	s.under[id] = nil
-	return true
+	return wire.Result{}, true
+}
+
+// fail notes with which answer a question failed.
+func (s *serving) fail(id askedID, res wire.Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.order) == mostFailed {
+		delete(s.failed, s.order[0])
+		s.order = s.order[1:]
+	}
+	s.failed[id] = res
+	s.order = append(s.order, id)
 }
 
 // leaves notes how to leave what the question waits for. If it has ended already, nothing is noted.
@@ -260,7 +285,7 @@ func (c *core) serve(by asker, q *wire.Question) (res wire.Result, value []byte,
 		return c.serveTakeOver(by, q)
 	case wire.AskPull:
 		id := askedID{by.id, by.inc, q.Number}
-		if c.m.serving.begin(id) {
+		if _, fresh := c.m.serving.begin(id); fresh {
 			c.pull(string(q.Key), by.id, func() { c.late(by, q.Number, wire.Result{Status: wire.Pulled}, nil) })
 		}
 		return res, nil, false
@@ -271,7 +296,7 @@ func (c *core) serve(by asker, q *wire.Question) (res wire.Result, value []byte,
 // serveOpened serves once the opening has been confirmed.
 func (c *core) serveOpened(by asker, q *wire.Question) {
 	id := askedID{by.id, by.inc, q.Number}
-	if !c.m.serving.begin(id) {
+	if _, fresh := c.m.serving.begin(id); !fresh {
 		return
 	}
 	go func() {
@@ -323,15 +348,22 @@ func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) 
 		return wire.Result{Status: wire.Nothing}, nil, true
 	}
 	id := askedID{by.id, by.inc, q.Number}
-	if !c.m.serving.begin(id) {
-		return wire.Result{}, nil, false
+	if again, fresh := c.m.serving.begin(id); !fresh {
+		return again, nil, again.Status != 0
 	}
 	f := c.own(key, o.fresh || o.maxAge > 0)
-	if f.Phase() == phaseQueued {
+	if f.Phase() < phaseLoading {
 		number := q.Number
-		c.queued.add(f, func() { c.send(by, number, wire.Result{Status: wire.Working}, nil) })
+		tell := func(waits bool) {
+			res := wire.Result{Status: wire.Working}
+			if waits {
+				res.Flags = wire.FlagQueued
+			}
+			c.send(by, number, res, nil)
+		}
+		c.queued.add(f, tell)
 		if f.Phase() == phaseQueued {
-			c.send(by, number, wire.Result{Status: wire.Working, Flags: wire.FlagQueued}, nil)
+			tell(true)
 		}
 	}
 	c.serveFlight(by, q.Number, f)
@@ -359,8 +391,8 @@ func (c *core) serveTakeOver(by asker, q *wire.Question) (wire.Result, []byte, b
 		return res, data, true
 	}
 	id := askedID{by.id, by.inc, q.Number}
-	if !c.m.serving.begin(id) {
-		return wire.Result{}, nil, false
+	if again, fresh := c.m.serving.begin(id); !fresh {
+		return again, nil, again.Status != 0
 	}
 	f := c.owns.JoinIf(key, func(f *flight) bool { return f.Phase() >= phaseQueued })
 	if f == nil {
@@ -379,7 +411,9 @@ func (c *core) serveFlight(by asker, number uint64, f *flight) {
 			err = &LoadError{Key: f.Key(), Member: out.value.Owner, Err: ErrNotFound}
 		}
 		if err != nil {
-			c.late(by, number, resultOf(err), nil)
+			res := resultOf(err)
+			c.m.serving.fail(askedID{by.id, by.inc, number}, res)
+			c.late(by, number, res, nil)
 			return
 		}
 		res, data := c.resultFor(out.value, c.m.clock.now())
