@@ -37,16 +37,15 @@ func NewCache[V any](m *Mesh, name string, from loader.Loader[V], opts Options) 
 	if !wire.ValidToken(name) {
 		return nil, fmt.Errorf("mesh: the cache's name is %q: it must be 1 to 64 of A-Z a-z 0-9 _ -", name)
 	}
-	var load loadFunc
-	switch {
-	case !isNil(from) && !m.cfg.Reader:
-		load = loadFrom(from)
-	case !m.cfg.Reader:
+	if isNil(from) && !m.cfg.Reader {
 		return nil, fmt.Errorf("mesh: cache %s needs a loader: only a Reader's may be nil", name)
 	}
-	c, err := newCore(m, name, opts, newCoder[V](opts.Codec), load)
+	c, err := newCore(m, name, opts, newCoder[V](opts.Codec))
 	if err != nil {
 		return nil, fmt.Errorf("mesh: cache %s: %w", name, err)
+	}
+	if !m.cfg.Reader {
+		c.loader = erase(c, from)
 	}
 	if err := m.open(c); err != nil {
 		c.store.Close()
@@ -66,24 +65,6 @@ func isNil(v any) bool {
 		return r.IsNil()
 	}
 	return false
-}
-
-// loadFrom forgets the loader's type.
-func loadFrom[V any](from loader.Loader[V]) loadFunc {
-	return func(ctx context.Context, key string) (loadedItem, error) {
-		item, err := loader.Safely(ctx, from, loader.Request[V]{Key: key})
-		if err != nil {
-			return loadedItem{}, err
-		}
-		return forgetType(item), nil
-	}
-}
-
-func forgetType[V any](item loader.Item[V]) loadedItem {
-	return loadedItem{value: item.Value, meta: loader.Item[struct{}]{
-		TTL: item.TTL, Tags: item.Tags, ETag: item.ETag, Version: item.Version,
-		NotModified: item.NotModified, NoStore: item.NoStore,
-	}}
 }
 
 // open adds a cache to the mesh and announces it.
@@ -150,7 +131,7 @@ func (c *Cache[V]) Get(ctx context.Context, key string, opts ...ReadOption) (V, 
 	if err := c.alive(); err != nil {
 		return zero, err
 	}
-	out, err := c.c.read(ctx, key, collect(opts))
+	out, err := c.c.get(ctx, key, collect(opts))
 	if err != nil {
 		return zero, err
 	}
@@ -162,7 +143,7 @@ func (c *Cache[V]) Lookup(ctx context.Context, key string, opts ...ReadOption) (
 	if err := c.alive(); err != nil {
 		return Entry[V]{}, err
 	}
-	out, err := c.c.read(ctx, key, collect(opts))
+	out, err := c.c.get(ctx, key, collect(opts))
 	if err != nil {
 		return Entry[V]{}, err
 	}
@@ -217,7 +198,7 @@ func (c *Cache[V]) Set(ctx context.Context, key string, item loader.Item[V]) err
 	if err := c.alive(); err != nil {
 		return err
 	}
-	return c.c.set(ctx, key, forgetType(item))
+	return c.c.observeInvalidate(ctx, InvalidateEvent{Keys: []string{key}}, func() error { return c.c.set(ctx, key, forgetType(item)) })
 }
 
 // Invalidate drops the values of keys on every member, and detaches the loads of
@@ -230,12 +211,17 @@ func (c *Cache[V]) Invalidate(ctx context.Context, keys ...string) error {
 	if err := c.alive(); err != nil {
 		return err
 	}
-	return c.c.invalidateKeys(ctx, keys)
+	return c.c.observeInvalidate(ctx, InvalidateEvent{Keys: keys}, func() error { return c.c.invalidateKeys(ctx, keys) })
 }
 
-// InvalidateTags does not work yet and says so: nothing is invalidated.
+// InvalidateTags drops, on every member, the values whose item carries one of tags. It is Invalidate
+// in all else, for loads under way too. Its cost does not depend on how many values there are. A
+// tag has 1 to 1,024 bytes.
 func (c *Cache[V]) InvalidateTags(ctx context.Context, tags ...string) error {
-	return errors.New("mesh: InvalidateTags does not work yet; Clear drops everything")
+	if err := c.alive(); err != nil {
+		return err
+	}
+	return c.c.observeInvalidate(ctx, InvalidateEvent{Tags: tags}, func() error { return c.c.invalidateTags(ctx, tags) })
 }
 
 // Clear drops all values of the cache on every member, under Invalidate's promise.
@@ -243,7 +229,7 @@ func (c *Cache[V]) Clear(ctx context.Context) error {
 	if err := c.alive(); err != nil {
 		return err
 	}
-	return c.c.clear(ctx)
+	return c.c.observeInvalidate(ctx, InvalidateEvent{All: true}, func() error { return c.c.clear(ctx) })
 }
 
 // Stats is a snapshot of what this member has done for the cache.

@@ -17,6 +17,7 @@ type call struct {
 	flags    uint8
 	maxAge   time.Duration
 	reads    uint32
+	trace    string
 	ruledOut []string
 	transfer uint64
 	offset   int64

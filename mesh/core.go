@@ -18,11 +18,11 @@ type storeValue = store.Value
 // core is one open cache, without its type: it handles bytes, and decoded
 // values that it does not look into.
 type core struct {
-	m     *Mesh
-	name  string
-	opts  Options
-	coder coder
-	load  loadFunc // nil on a Reader
+	m      *Mesh
+	name   string
+	opts   Options
+	coder  coder
+	loader erased // has no functions on a Reader
 
 	store *store.Store
 	// owns are the flights in which this member acts as owner: they take over or
@@ -32,6 +32,11 @@ type core struct {
 	owns    loader.Flights[outcome]
 	fetches loader.Flights[outcome]
 	slots   chan struct{} // one place for each load that may run
+	batch   batcher       // gathers loads for a loader that takes many keys
+
+	// life is the longest that a value here may live, as the mesh has been told;
+	// for ever is MaxInt64.
+	life atomic.Int64
 
 	hints  hints
 	offers offers
@@ -46,8 +51,11 @@ type core struct {
 	shut  atomic.Bool // closed for callers here; questions of others may still be answered
 }
 
-// loadFunc calls the cache's loader for key.
-type loadFunc func(ctx context.Context, key string) (loadedItem, error)
+// erased is the cache's loader without its type.
+type erased struct {
+	one  func(ctx context.Context, key string, prev *storeValue) (loadedItem, error)
+	many func(ctx context.Context, ls []*loading) (map[string]loadedItem, error) // nil: one at a time
+}
 
 // loadedItem is a loader.Item whose type has been forgotten.
 type loadedItem struct {
@@ -59,17 +67,32 @@ type loadedItem struct {
 type outcome struct {
 	value  *storeValue
 	source Source
-	hot    bool // an owner's verdict: a replica is worth its place
+	// cause is why value is answered although it is not what was asked for: the load
+	// failed, and value is held. Who asked for a load gets the cause.
+	cause error
 }
 
-func newCore(m *Mesh, name string, o Options, cd coder, load loadFunc) (*core, error) {
+// err is the error that a reader with the options o gets in place of the value; nil: none.
+func (out *outcome) err(o readOptions, now int64) error {
+	if out.cause != nil && (o.fresh || o.tooOld(out.value, now)) {
+		return out.cause
+	}
+	return nil
+}
+
+func newCore(m *Mesh, name string, o Options, cd coder) (*core, error) {
 	st, err := store.New(store.Config{OwnedBytes: o.MaxBytes, ReplicaBytes: o.ReplicaBytes})
 	if err != nil {
 		return nil, err
 	}
 	c := &core{
-		m: m, name: name, opts: o, coder: cd, load: load,
+		m: m, name: name, opts: o, coder: cd,
 		store: st, slots: make(chan struct{}, o.MaxLoads), opened: make(chan struct{}),
+	}
+	c.batch.c = c
+	c.life.Store(forever)
+	if life := o.life(); life >= 0 {
+		c.life.Store(int64(life))
 	}
 	c.hints.init()
 	c.offers.init()
@@ -120,6 +143,14 @@ func (c *core) close() {
 	c.store.Close()
 }
 
+// sourceOf is where a reader here has v from.
+func sourceOf(v *storeValue) Source {
+	if v.Replica {
+		return Replica
+	}
+	return Local
+}
+
 // first ranks first for key in the view at now: who is asked for it. A hint
 // from a new owner that asked here comes before the view, which may not show it yet.
 func (c *core) first(key string, now int64) string {
@@ -154,6 +185,7 @@ func (c *core) restamp(key string, v *storeValue, vw *view, now int64) {
 		d := copyValue(v)
 		d.Replica = true
 		d.Until = min(v.Until, later(now, c.opts.ReplicaTTL))
+		d.Refresh = forever
 		d.View.Store(vw.Number)
 		c.store.Replace(key, v, d)
 		return
@@ -177,7 +209,8 @@ func (c *core) claim(fill *store.Fill, key string, now int64) *storeValue {
 	n := copyValue(v)
 	n.View.Store(vw.Number)
 	if vw.share(c.name).owners.Owner(key) == c.m.cfg.ID {
-		n.Replica, n.Until, n.Owner = false, v.Expires, c.m.cfg.ID
+		n.Replica, n.Owner = false, c.m.cfg.ID
+		c.lives(n)
 	} else {
 		n.Until = min(v.Expires, later(now, c.opts.ReplicaTTL))
 	}
@@ -190,7 +223,7 @@ func (c *core) claim(fill *store.Fill, key string, now int64) *storeValue {
 // copyValue copies what is fixed of a value, and its decoded form.
 func copyValue(v *storeValue) *storeValue {
 	n := &storeValue{
-		Data: v.Data, Began: v.Began, Expires: v.Expires, Until: v.Until, Cost: v.Cost,
+		Data: v.Data, Began: v.Began, Expires: v.Expires, Until: v.Until, Refresh: v.Refresh, Cost: v.Cost,
 		Replica: v.Replica, NotFound: v.NotFound, Owner: v.Owner,
 		ETag: v.ETag, Version: v.Version, Tags: v.Tags,
 	}

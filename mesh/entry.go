@@ -54,6 +54,14 @@ type readOptions struct {
 	fresh      bool
 	cachedOnly bool
 	maxAge     time.Duration // 0: any
+
+	isolated bool   // cut off for too long: memory is not to be used
+	trace    string // the caller's traceparent, where somebody traces
+}
+
+// tooOld reports whether v is older at now than the read allows.
+func (o readOptions) tooOld(v *storeValue, now int64) bool {
+	return o.maxAge > 0 && now-v.Began > int64(o.maxAge)
 }
 
 // ReadOption changes one read.

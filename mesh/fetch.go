@@ -18,13 +18,15 @@ type fetch struct {
 	route roster.Route
 	o     readOptions
 	reads uint32 // of the replica that it replaces
+	// together gathers the first questions of a batch of reads; nil: this one is alone.
+	together *gathering
 }
 
 // fetchFrom joins the flight that asks another member for key, or starts one
 // that asks owner ("": nobody is known to own it).
-func (c *core) fetchFrom(owner, key string, o readOptions) *flight {
+func (c *core) fetchFrom(owner, key string, o readOptions, g *gathering) *flight {
 	var f *flight
-	if o.fresh || o.maxAge > 0 {
+	if o.fresh {
 		f = c.fetches.Replace(key)
 	} else {
 		var lead bool
@@ -33,18 +35,19 @@ func (c *core) fetchFrom(owner, key string, o readOptions) *flight {
 			return f
 		}
 	}
-	r := &fetch{c: c, f: f, fill: c.store.Begin(key), o: o}
+	r := &fetch{c: c, f: f, fill: c.store.Begin(key), o: o, together: g}
 	if old := c.store.Peek(key); old != nil {
-		if !o.fresh && o.maxAge == 0 {
-			if now := c.m.clock.now(); old.Until > now { // landed since the caller looked
+		if !o.fresh && !o.isolated {
+			if now := c.m.clock.now(); old.Until > now && c.stands(old, now) && !o.tooOld(old, now) { // landed since the caller looked
 				r.fill.End()
-				f.Land(outcome{value: old, source: c.sourceOf(old)}, nil)
+				f.Land(outcome{value: old, source: sourceOf(old)}, nil)
 				return f
 			}
 		}
 		r.reads = old.Reads.Swap(0)
 	}
 	r.step(r.route.Start(c.m.cfg.ID, owner))
+	r.together = nil // later questions go by themselves
 	return f
 }
 
@@ -58,7 +61,7 @@ func (r *fetch) step(s roster.Step) {
 			return
 		}
 		c.stats.fetches.Add(1)
-		k := &call{core: c, key: key, kind: wire.AskGet, maxAge: r.o.maxAge, reads: r.reads, ruledOut: r.route.RuledOut()}
+		k := &call{core: c, key: key, kind: wire.AskGet, maxAge: r.o.maxAge, reads: r.reads, ruledOut: r.route.RuledOut(), trace: r.o.trace}
 		if r.o.fresh {
 			k.flags |= wire.FlagFresh
 		}
@@ -70,16 +73,16 @@ func (r *fetch) step(s roster.Step) {
 			}
 		}
 		r.f.OnAbandon(func() { l.forget(k) })
-		l.ask(k)
+		r.together.ask(l, k)
 	case s.Own:
-		r.become(c.own(key, r.o.fresh || r.o.maxAge > 0))
+		r.become(c.own(key, r.o))
 	default:
 		c.stats.lastResort.Add(1)
-		if c.load == nil {
+		if c.loader.one == nil {
 			r.land(outcome{}, fmt.Errorf("%w: of cache %s", ErrNoOwner, c.name))
 			return
 		}
-		r.become(c.own(key, r.o.fresh || r.o.maxAge > 0))
+		r.become(c.own(key, r.o))
 	}
 }
 
@@ -101,7 +104,7 @@ func (r *fetch) answered(by string, a reply) {
 	case wire.Value:
 		now := c.m.clock.now()
 		v := c.received(a, now)
-		out := outcome{value: v, source: Owner, hot: a.result.Flags&wire.FlagHot != 0}
+		out := outcome{value: v, source: Owner}
 		switch {
 		case a.result.Flags&wire.FlagNoKeep != 0:
 			out.source = Bypass
@@ -110,7 +113,7 @@ func (r *fetch) answered(by string, a reply) {
 			if a.result.Flags&wire.FlagLoaded != 0 {
 				out.source = Loaded
 			}
-			r.keep(v, out.hot, now)
+			r.keep(v, a.result.Flags&wire.FlagHot != 0, now)
 		}
 		r.f.Land(out, nil)
 	case wire.NotMine:
@@ -130,17 +133,20 @@ func (r *fetch) answered(by string, a reply) {
 func (r *fetch) keep(v *storeValue, hot bool, now int64) {
 	c, key := r.c, r.f.Key()
 	held := c.store.Peek(key)
-	if !hot && (held == nil || held.Until <= now) || !c.m.host.view.Load().Joined {
+	shown := held != nil && held.Until > now // a reader here may have seen it
+	if shown && held.Version > v.Version && v.Version != 0 || !hot && !shown || !c.m.host.view.Load().Joined {
 		r.fill.End()
 		return
 	}
 	n := copyValue(v)
 	n.Replica = true
-	n.Until = min(v.Until, later(now, c.opts.ReplicaTTL))
+	n.Until = min(v.Until, later(now, c.opts.ReplicaTTL), c.ahead(v))
+	n.Refresh = forever
 	n.View.Store(c.m.host.view.Load().Number)
-	if r.fill.Keep(n, now) {
+	if n.Until > now && r.fill.Keep(n, now) {
 		c.stats.replicas.Add(1)
 	}
+	r.fill.End()
 }
 
 // ownerPatience is how long a Reader waits for somebody to open the cache.

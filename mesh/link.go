@@ -101,22 +101,24 @@ func (l *link) nudge() {
 	}
 }
 
-// ask sends a question. k.done is called with the answer, or with status 0 when
-// the member cannot be reached.
-func (l *link) ask(k *call) {
-	k.began = l.m.clock.now()
-	k.number = l.m.stats.questions.Add(1)
+// ask sends questions, in one message if they fit. Each one's done is called with
+// its answer, or with status 0 when the member cannot be reached.
+func (l *link) ask(calls ...*call) {
+	now := l.m.clock.now()
 	l.m.host.mu.Lock()
 	inst, waits := l.m.host.roster.Known(l.id)
 	l.m.host.mu.Unlock()
-	k.inc, k.waited = inst.Inc, waits
+	for _, k := range calls {
+		k.number = l.m.stats.questions.Add(1)
+		k.began, k.inc, k.waited = now, inst.Inc, waits
+	}
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
-		k.done(reply{from: l.id})
+		l.fail(calls)
 		return
 	}
-	l.queue = append(l.queue, k)
+	l.queue = append(l.queue, calls...)
 	l.mu.Unlock()
 	l.nudge()
 }
@@ -292,7 +294,7 @@ func (l *link) flushQuestions() bool {
 func (l *link) add(ask *wire.Ask, k *call) {
 	q := wire.Question{
 		Number: k.number, Kind: k.kind, Key: []byte(k.key), RuledOut: k.ruledOut, Flags: k.flags,
-		MaxAge: micros(k.maxAge), Reads: k.reads, Transfer: k.transfer, Offset: k.offset, Length: k.length,
+		MaxAge: micros(k.maxAge), Reads: k.reads, Trace: k.trace, Transfer: k.transfer, Offset: k.offset, Length: k.length,
 	}
 	if k.core != nil {
 		at := -1

@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"context"
-	"errors"
 )
 
 // readResult is what one key of a batch came to.
@@ -14,6 +13,19 @@ type readResult struct {
 // readMany answers from memory what it can, starts or joins the flights of all
 // other keys, and only then waits: questions to one owner travel together.
 func (c *core) readMany(ctx context.Context, keys []string, o readOptions) map[string]readResult {
+	if obs := c.opts.Observer; obs != nil {
+		o.trace = boundTrace(obs.Trace(ctx))
+		began := c.m.clock.now()
+		results := c.readAll(ctx, keys, o)
+		for key, r := range results {
+			c.tellRead(ctx, key, r.out, r.err, began)
+		}
+		return results
+	}
+	return c.readAll(ctx, keys, o)
+}
+
+func (c *core) readAll(ctx context.Context, keys []string, o readOptions) map[string]readResult {
 	results := make(map[string]readResult, len(keys))
 	type waiting struct {
 		key string
@@ -30,7 +42,7 @@ func (c *core) readMany(ctx context.Context, keys []string, o readOptions) map[s
 		}
 		c.stats.at(key).gets.Add(1)
 		if now := c.m.clock.now(); !c.m.host.asleep(now) {
-			if out, ok := c.recall(key, o, now); ok {
+			if out, ok := c.recall(key, &o, now); ok {
 				results[key] = readResult{out, c.absent(key, out)}
 				continue
 			}
@@ -65,9 +77,13 @@ func (c *core) readMany(ctx context.Context, keys []string, o readOptions) map[s
 		return results
 	}
 	var flights []waiting
+	together := &gathering{}
+	c.batch.hold()
 	for i, key := range misses {
-		f, err := c.join(ctx, key, o)
+		f, err := c.join(ctx, key, o, together)
 		if err != nil {
+			c.batch.release()
+			together.send()
 			for _, w := range flights {
 				w.f.Leave()
 			}
@@ -76,17 +92,39 @@ func (c *core) readMany(ctx context.Context, keys []string, o readOptions) map[s
 		}
 		flights = append(flights, waiting{key, f})
 	}
+	c.batch.release()
+	together.send()
 	for _, w := range flights {
-		out, err := c.wait(ctx, w.f)
-		if errors.Is(err, errNothing) {
-			out, err = c.miss(ctx, w.key, o)
-		}
-		if err == nil {
-			err = c.absent(w.key, out)
+		out, again, err := c.settleRead(ctx, w.f, o)
+		if again {
+			alone := o
+			alone.fresh = alone.fresh || err == nil
+			out, err = c.miss(ctx, w.key, alone)
 		}
 		results[w.key] = readResult{out, err}
 	}
 	return results
+}
+
+// gathering holds back the questions of one batch of reads until all are known, so
+// that those to one owner travel in one message. A nil gathering holds nothing back.
+type gathering struct{ calls map[*link][]*call }
+
+func (g *gathering) ask(l *link, k *call) {
+	if g == nil {
+		l.ask(k)
+		return
+	}
+	if g.calls == nil {
+		g.calls = map[*link][]*call{}
+	}
+	g.calls[l] = append(g.calls[l], k)
+}
+
+func (g *gathering) send() {
+	for l, calls := range g.calls {
+		l.ask(calls...)
+	}
 }
 
 // awakeIfStopped is awake for a member that finds itself to have been stopped.

@@ -48,6 +48,7 @@ type Mesh struct {
 	stats   meshCounters
 	gateway gateway
 
+	cut     atomic.Int64  // since when the connection to NATS is lost; 0: it is not
 	ending  atomic.Bool   // Leave has begun: no new calls
 	closed  atomic.Bool   // ended: everything returns ErrClosed
 	done    chan struct{} // closed with it
@@ -222,4 +223,12 @@ func (m *Mesh) alive() error {
 		return fmt.Errorf("%w: the NATS connection is closed", ErrClosed)
 	}
 	return nil
+}
+
+// cutOff is for how long the connection to NATS has been lost.
+func (m *Mesh) cutOff(now int64) time.Duration {
+	if since := m.cut.Load(); since != 0 {
+		return time.Duration(now - since)
+	}
+	return 0
 }

@@ -17,6 +17,7 @@ const (
 	DefaultTTL                 = 5 * time.Minute
 	DefaultJitter              = 0.1
 	DefaultReplicaTTL          = 10 * time.Second
+	DefaultErrorBackoff        = 5 * time.Second
 	DefaultLoadTimeout         = 30 * time.Second
 	DefaultMaxLoads            = 256
 	DefaultMaxValueBytes int64 = 64 << 20
@@ -45,13 +46,24 @@ type Options struct {
 	// ReplicaTTL is the longest life of a replica here. Default 10s.
 	ReplicaTTL time.Duration
 
-	// StaleWhileRevalidate does not work yet: NewCache refuses it.
+	// StaleWhileRevalidate is how long after its TTL a value is still answered
+	// at once, marked stale, while one load behind it renews it (RFC 5861).
+	// Default 0: not at all.
 	StaleWhileRevalidate time.Duration
-	// StaleIfError does not work yet: NewCache refuses it.
+	// StaleIfError is how long after its TTL a value is answered, marked stale,
+	// when its load fails (RFC 5861). "Not found" is no failure. The origin is
+	// tried again no more often than ErrorBackoff allows. Default 0: not at all.
 	StaleIfError time.Duration
-	// SoftTimeout does not work yet: NewCache refuses it.
+	// ErrorBackoff is how long after a failed load the origin is left alone
+	// about a key that there is an old value for. Default 5s.
+	ErrorBackoff time.Duration
+	// SoftTimeout is how long a read past the StaleWhileRevalidate window waits
+	// for the load before it is answered with the old value; the load goes on. It needs
+	// StaleIfError. Default 0: as long as it takes.
 	SoftTimeout time.Duration
-	// RefreshAhead does not work yet: NewCache refuses it.
+	// RefreshAhead is the share of its life, between 0 and 1, past which a read
+	// of a value starts a load behind it, so that a key that is read
+	// steadily is never waited for. Default 0: off.
 	RefreshAhead float64
 
 	// LoadTimeout bounds a load. Default 30s.
@@ -63,21 +75,21 @@ type Options struct {
 	// MaxValueBytes is the largest encoded value; a larger one is ErrTooLarge.
 	// Default 64 MiB, at most 1 GiB.
 	MaxValueBytes int64
-	// MaxIsolation does not work yet: NewCache refuses it.
+	// MaxIsolation is how long this member may be cut off from NATS and still
+	// answer from memory. Longer, and every read is a load. Default 0: TTL alone
+	// bounds what is read.
 	MaxIsolation time.Duration
-	// BatchLimit does not work yet: NewCache refuses it.
+	// BatchLimit is the most keys in one LoadMany of a BatchLoader. Default 256.
 	BatchLimit int
-	// BatchWindow does not work yet: NewCache refuses it.
+	// BatchWindow is how long a lone miss waits for company before LoadMany.
+	// Default 1ms; negative: not at all. Loaders that are no BatchLoader never wait.
 	BatchWindow time.Duration
-	// Observer does not work yet: NewCache refuses it.
+	// Observer is told of reads, loads and invalidations; nil: nobody.
 	Observer Observer
 	// Codec turns values into bytes. Default: []byte and string as they are,
 	// all else CBOR.
 	Codec Codec
 }
-
-// Observer will be told of loads, answers and invalidations.
-type Observer interface{}
 
 // withDefaults fills in what is missing and refuses what makes no sense.
 func (o Options) withDefaults() (Options, error) {
@@ -85,20 +97,6 @@ func (o Options) withDefaults() (Options, error) {
 	bad := func(field, format string, a ...any) {
 		errs = append(errs, fmt.Errorf("mesh: Options.%s %s", field, fmt.Sprintf(format, a...)))
 	}
-	notYet := func(field string, set bool) {
-		if set {
-			bad(field, "does not work yet: leave it unset")
-		}
-	}
-	notYet("StaleWhileRevalidate", o.StaleWhileRevalidate != 0)
-	notYet("StaleIfError", o.StaleIfError != 0)
-	notYet("SoftTimeout", o.SoftTimeout != 0)
-	notYet("RefreshAhead", o.RefreshAhead != 0)
-	notYet("MaxIsolation", o.MaxIsolation != 0)
-	notYet("BatchLimit", o.BatchLimit != 0)
-	notYet("BatchWindow", o.BatchWindow != 0)
-	notYet("Observer", o.Observer != nil)
-
 	const minBytes = 64 << 10
 	switch {
 	case o.MaxBytes == 0:
@@ -123,6 +121,45 @@ func (o Options) withDefaults() (Options, error) {
 	duration("TTL", &o.TTL, DefaultTTL)
 	duration("ReplicaTTL", &o.ReplicaTTL, DefaultReplicaTTL)
 	duration("LoadTimeout", &o.LoadTimeout, DefaultLoadTimeout)
+	duration("ErrorBackoff", &o.ErrorBackoff, DefaultErrorBackoff)
+	window := func(field string, d time.Duration) {
+		if d < 0 || d > 0 && d < time.Millisecond {
+			bad(field, "is %v: it must be 0, or at least 1ms", d)
+		}
+	}
+	window("StaleWhileRevalidate", o.StaleWhileRevalidate)
+	window("StaleIfError", o.StaleIfError)
+	window("SoftTimeout", o.SoftTimeout)
+	window("MaxIsolation", o.MaxIsolation)
+	if o.SoftTimeout > 0 && o.StaleIfError <= 0 {
+		bad("SoftTimeout", "is %v without StaleIfError: there would be nothing stale to answer", o.SoftTimeout)
+	}
+	if o.SoftTimeout > 0 && o.StaleIfError > 0 && o.StaleIfError <= o.StaleWhileRevalidate {
+		bad("SoftTimeout", "never comes to pass: StaleIfError (%v) must be longer than StaleWhileRevalidate (%v)", o.StaleIfError, o.StaleWhileRevalidate)
+	}
+	if !(o.RefreshAhead >= 0 && o.RefreshAhead < 1) {
+		bad("RefreshAhead", "is %v: it is a share of the TTL, and must be at least 0 and less than 1", o.RefreshAhead)
+	}
+	if o.TTL == NoExpiry {
+		stale := o.StaleWhileRevalidate > 0 || o.StaleIfError > 0
+		if stale || o.RefreshAhead > 0 {
+			bad("TTL", "is NoExpiry: nothing is ever stale or refreshed ahead, so StaleWhileRevalidate, StaleIfError and RefreshAhead must be 0")
+		}
+	}
+	switch {
+	case o.BatchLimit == 0:
+		o.BatchLimit = DefaultBatchLimit
+	case o.BatchLimit < 0:
+		bad("BatchLimit", "is %d: it must be at least 1", o.BatchLimit)
+	}
+	switch {
+	case o.BatchWindow == 0:
+		o.BatchWindow = DefaultBatchWindow
+	case o.BatchWindow < 0:
+		o.BatchWindow = 0
+	case o.BatchWindow > time.Second:
+		bad("BatchWindow", "is %v: every lone miss would wait that long; it must be at most 1s", o.BatchWindow)
+	}
 	if o.NegativeTTL < 0 || o.NegativeTTL > 0 && o.NegativeTTL < time.Millisecond {
 		bad("NegativeTTL", "is %v: it must be 0, or at least 1ms", o.NegativeTTL)
 	}
@@ -155,5 +192,8 @@ func (o Options) life() time.Duration {
 	if o.TTL == NoExpiry || o.NegativeTTL == NoExpiry {
 		return -1
 	}
-	return max(o.TTL, o.NegativeTTL)
+	return max(o.TTL+o.staleWindow(), o.NegativeTTL)
 }
+
+// staleWindow is how long after its TTL a value may still be answered.
+func (o Options) staleWindow() time.Duration { return max(o.StaleWhileRevalidate, o.StaleIfError) }

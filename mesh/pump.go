@@ -186,6 +186,11 @@ func (m *Mesh) watchConnection() {
 			}
 		}
 		is := m.nc.Status()
+		if is == nats.CONNECTED {
+			m.cut.Store(0)
+		} else {
+			m.cut.CompareAndSwap(0, m.clock.now())
+		}
 		switch {
 		case is == nats.CLOSED:
 			m.log.Warn("cachemesh: the NATS connection is closed, and with it this member")

@@ -25,25 +25,41 @@ func (c *core) read(ctx context.Context, key string, o readOptions) (outcome, er
 		}
 		now = c.m.clock.now()
 	}
-	if out, ok := c.recall(key, o, now); ok {
+	if out, ok := c.recall(key, &o, now); ok {
 		return out, c.absent(key, out)
 	}
 	return c.miss(ctx, key, o)
 }
 
 // recall answers from this member's memory.
-func (c *core) recall(key string, o readOptions, now int64) (outcome, bool) {
+func (c *core) recall(key string, o *readOptions, now int64) (outcome, bool) {
 	if o.fresh {
 		return outcome{}, false
 	}
+	if limit := c.opts.MaxIsolation; limit > 0 && c.m.cutOff(now) > limit {
+		o.isolated = true
+		return outcome{}, false
+	}
 	v := c.store.Get(key, now)
-	if v == nil || o.maxAge > 0 && now-v.Began > int64(o.maxAge) {
+	if v == nil || o.tooOld(v, now) {
 		return outcome{}, false
 	}
 	if vw := c.m.host.view.Load(); v.View.Load() != vw.Number {
 		c.restamp(key, v, vw, now)
 	}
 	counter := c.stats.at(key)
+	if now >= v.Refresh {
+		if !c.stands(v, now) {
+			return outcome{}, false
+		}
+		if !o.cachedOnly {
+			c.renew(key, v, now)
+		}
+		if now >= v.Expires {
+			counter.staleHits.Add(1)
+			return outcome{value: v, source: sourceOf(v)}, true
+		}
+	}
 	if v.Replica {
 		v.Reads.Add(1)
 		counter.replicaHits.Add(1)
@@ -61,13 +77,6 @@ func (c *core) absent(key string, out outcome) error {
 	return nil
 }
 
-func (c *core) sourceOf(v *storeValue) Source {
-	if v.Replica {
-		return Replica
-	}
-	return Local
-}
-
 // miss waits for a flight for key.
 func (c *core) miss(ctx context.Context, key string, o readOptions) (outcome, error) {
 	if err := c.ready(ctx); err != nil {
@@ -77,19 +86,52 @@ func (c *core) miss(ctx context.Context, key string, o readOptions) (outcome, er
 		return c.startCached(key, o).wait(ctx)
 	}
 	for try := 0; ; try++ {
-		f, err := c.join(ctx, key, o)
+		f, err := c.join(ctx, key, o, nil)
 		if err != nil {
 			return outcome{}, err
 		}
-		out, err := c.wait(ctx, f)
-		if err != nil && errors.Is(err, errNothing) && try < tries {
-			continue
+		out, again, err := c.settleRead(ctx, f, o)
+		if !again || try >= tries {
+			return out, err
 		}
-		if err == nil {
-			err = c.absent(key, out)
+		if err == nil { // it was too old for this read
+			o.fresh = true
 		}
-		return out, err
 	}
+}
+
+// settleRead waits for f and says what it means for a read with the options o. again:
+// the read is to begin anew, with Fresh where there is no error.
+func (c *core) settleRead(ctx context.Context, f *flight, o readOptions) (out outcome, again bool, err error) {
+	key := f.Key()
+	if old := c.fallback(key, o); old != nil {
+		var dropped bool
+		if out, dropped, err = c.waitSoftly(ctx, f, old); dropped {
+			return outcome{}, true, errNothing
+		}
+	} else {
+		out, err = f.Wait(ctx)
+	}
+	if err != nil {
+		if ctx.Err() != nil && f.Phase() == phaseQueued && !isLanded(err) {
+			return out, false, fmt.Errorf("%w: the load of %s had not begun: %w", ErrOverloaded, quoteKey(key), err)
+		}
+		return out, errors.Is(err, errNothing), err
+	}
+	now := c.m.clock.now()
+	if err := out.err(o, now); err != nil {
+		return outcome{}, false, err
+	}
+	if o.tooOld(out.value, now) && !o.fresh {
+		return out, true, nil
+	}
+	if out.source != Bypass && now >= out.value.Expires && !out.value.NotFound {
+		c.stats.at(key).staleHits.Add(1)
+	}
+	if o.isolated {
+		out.source = Bypass
+	}
+	return out, false, c.absent(key, out)
 }
 
 // ready waits until this member's opening of the cache is confirmed: until then
@@ -113,8 +155,9 @@ func (c *core) ready(ctx context.Context) error {
 	return nil
 }
 
-// join joins the flight for key that a caller here waits for, or starts one.
-func (c *core) join(ctx context.Context, key string, o readOptions) (*flight, error) {
+// join joins the flight for key that a caller here waits for, or starts one. A first
+// question to its owner goes to g, if there is one.
+func (c *core) join(ctx context.Context, key string, o readOptions, g *gathering) (*flight, error) {
 	owner := c.first(key, c.m.clock.now())
 	if owner == "" && c.m.cfg.Reader {
 		owner = c.awaitOwner(ctx, key)
@@ -126,9 +169,9 @@ func (c *core) join(ctx context.Context, key string, o readOptions) (*flight, er
 		}
 	}
 	if owner == c.m.cfg.ID || owner == "" {
-		return c.own(key, o.fresh || o.maxAge > 0), nil
+		return c.own(key, o), nil
 	}
-	return c.fetchFrom(owner, key, o), nil
+	return c.fetchFrom(owner, key, o, g), nil
 }
 
 // awaitOwner gives others a heartbeat's time to open the cache.
@@ -149,15 +192,6 @@ func (c *core) awaitOwner(ctx context.Context, key string) string {
 		}
 	}
 	return ""
-}
-
-// wait waits for a flight as long as ctx allows.
-func (c *core) wait(ctx context.Context, f *flight) (outcome, error) {
-	out, err := f.Wait(ctx)
-	if err != nil && ctx.Err() != nil && f.Phase() == phaseQueued && !isLanded(err) {
-		return out, fmt.Errorf("%w: the load of %s had not begun: %w", ErrOverloaded, quoteKey(f.Key()), err)
-	}
-	return out, err
 }
 
 // isLanded reports whether err is what a flight landed with, not a caller's own end.

@@ -79,17 +79,21 @@ func (s *serving) leaves(id askedID, leave func()) {
 	}
 }
 
-// end forgets a question, and gives what leaves its flight.
-func (s *serving) end(id askedID) (leave func()) {
+// end forgets a question.
+func (s *serving) end(id askedID) { s.take(id) }
+
+// take forgets a question. It gives what leaves its flight, and whether it was
+// under way: then it falls to the caller to answer it.
+func (s *serving) take(id askedID) (leave func(), under bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	leave = s.under[id]
+	leave, under = s.under[id]
 	delete(s.under, id)
 	if len(s.under) == 0 && s.quiet != nil {
 		close(s.quiet)
 		s.quiet = nil
 	}
-	return leave
+	return leave, under
 }
 
 // idle is nil when nothing is under way, else closed when that is so.
@@ -163,6 +167,14 @@ func (m *Mesh) refuse(by asker, ask *wire.Ask) {
 // serve goes through a batch. Its first part says that the batch has come.
 func (m *Mesh) serve(by asker, ask *wire.Ask) {
 	p := part{m: m, by: by, batch: ask.Batch}
+	if len(ask.Questions) > 1 { // what has to be loaded for one message is loaded together
+		for _, name := range ask.Caches {
+			if c := m.cache(name); c != nil {
+				c.batch.hold()
+				defer c.batch.release()
+			}
+		}
+	}
 	for i := range ask.Questions {
 		q := &ask.Questions[i]
 		var res wire.Result
@@ -170,7 +182,7 @@ func (m *Mesh) serve(by asker, ask *wire.Ask) {
 		var now bool
 		switch q.Kind {
 		case wire.AskCancel:
-			if leave := m.serving.end(askedID{by.id, by.inc, q.Number}); leave != nil {
+			if leave, _ := m.serving.take(askedID{by.id, by.inc, q.Number}); leave != nil {
 				leave()
 			}
 			continue
@@ -331,27 +343,29 @@ func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) 
 	default:
 		return wire.Result{Status: wire.NotMine, Instead: first}, nil, true
 	}
-	o := readOptions{fresh: q.Flags&wire.FlagFresh != 0, maxAge: fromMicros(q.MaxAge)}
-	if !o.fresh {
-		if v := c.store.Get(key, by.received); v != nil && (o.maxAge == 0 || by.received-v.Began <= int64(o.maxAge)) {
-			if vw := c.m.host.view.Load(); v.View.Load() != vw.Number {
-				c.restamp(key, v, vw, by.received)
-			}
-			res, data := c.resultFor(v, c.m.clock.now())
-			if heat(v, 1+q.Reads, by.received) {
-				res.Flags |= wire.FlagHot
-			}
-			return res, data, true
-		}
+	o := readOptions{
+		fresh: q.Flags&wire.FlagFresh != 0, cachedOnly: q.Flags&wire.FlagCachedOnly != 0,
+		maxAge: fromMicros(q.MaxAge), trace: q.Trace,
 	}
-	if q.Flags&wire.FlagCachedOnly != 0 {
+	if v := c.store.Get(key, by.received); v != nil && !o.fresh && c.stands(v, by.received) && !o.tooOld(v, by.received) {
+		if vw := c.m.host.view.Load(); v.View.Load() != vw.Number {
+			c.restamp(key, v, vw, by.received)
+		}
+		if by.received >= v.Refresh && !o.cachedOnly {
+			c.renew(key, v, by.received)
+		}
+		res, data := c.resultFor(v, c.m.clock.now())
+		c.verdict(&res, v, 1+q.Reads, by.received)
+		return res, data, true
+	}
+	if o.cachedOnly {
 		return wire.Result{Status: wire.Nothing}, nil, true
 	}
 	id := askedID{by.id, by.inc, q.Number}
 	if again, fresh := c.m.serving.begin(id); !fresh {
 		return again, nil, again.Status != 0
 	}
-	f := c.own(key, o.fresh || o.maxAge > 0)
+	f := c.own(key, o)
 	if f.Phase() < phaseLoading {
 		number := q.Number
 		tell := func(waits bool) {
@@ -366,8 +380,20 @@ func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) 
 			tell(true)
 		}
 	}
-	c.serveFlight(by, q.Number, f)
+	old := c.fallback(key, o)
+	c.serveFlight(by, q.Number, f, o)
+	if old != nil {
+		c.serveSoftly(by, q.Number, f, old)
+	}
 	return wire.Result{}, nil, false
+}
+
+// verdict marks a value as hot if others read it often: n times more now.
+func (c *core) verdict(res *wire.Result, v *storeValue, n uint32, now int64) {
+	if heat(v, n, now) && now < v.Refresh {
+		res.Flags |= wire.FlagHot
+		c.stats.grants.Add(1)
+	}
 }
 
 // serveTakeOver gives what is held or being loaded to a member that says it has
@@ -381,8 +407,9 @@ func (c *core) serveTakeOver(by asker, q *wire.Question) (wire.Result, []byte, b
 	}
 	v := c.offers.get(key)
 	if v == nil {
-		// What has run out as a replica is still fresh for an owner.
-		if v = c.store.Peek(key); v != nil && v.Expires <= by.received {
+		// What has run out as a replica is still fresh for an owner, and what is
+		// stale may be answered by one.
+		if v = c.store.Peek(key); v != nil && by.received >= later(v.Expires, c.opts.staleWindow()) {
 			v = nil
 		}
 	}
@@ -394,21 +421,24 @@ func (c *core) serveTakeOver(by asker, q *wire.Question) (wire.Result, []byte, b
 	if again, fresh := c.m.serving.begin(id); !fresh {
 		return again, nil, again.Status != 0
 	}
-	f := c.owns.JoinIf(key, func(f *flight) bool { return f.Phase() >= phaseQueued })
+	f := c.owns.JoinIf(key, func(f *flight) bool { return f.Phase() >= phaseGathering })
 	if f == nil {
 		c.m.serving.end(id)
 		return wire.Result{Status: wire.Nothing}, nil, true
 	}
-	c.serveFlight(by, q.Number, f)
+	c.serveFlight(by, q.Number, f, readOptions{})
 	return wire.Result{}, nil, false
 }
 
 // serveFlight answers a question with what a flight lands with.
-func (c *core) serveFlight(by asker, number uint64, f *flight) {
+func (c *core) serveFlight(by asker, number uint64, f *flight, o readOptions) {
 	leave := f.Then(func(out outcome, err error) {
 		c.queued.take(f)
-		if err == nil && out.value.NotFound {
-			err = &LoadError{Key: f.Key(), Member: out.value.Owner, Err: ErrNotFound}
+		if err == nil {
+			err = out.err(o, c.m.clock.now())
+		}
+		if err == nil {
+			err = c.absent(f.Key(), out)
 		}
 		if err != nil {
 			res := resultOf(err)
@@ -423,9 +453,7 @@ func (c *core) serveFlight(by asker, number uint64, f *flight) {
 		case Bypass:
 			res.Flags |= wire.FlagNoKeep | wire.FlagLoaded
 		}
-		if heat(out.value, 1, by.received) {
-			res.Flags |= wire.FlagHot
-		}
+		c.verdict(&res, out.value, 1, by.received)
 		c.late(by, number, res, data)
 	})
 	c.m.serving.leaves(askedID{by.id, by.inc, number}, leave)
@@ -433,8 +461,9 @@ func (c *core) serveFlight(by asker, number uint64, f *flight) {
 
 // late sends the answer to a question that was under way, unless it has been cancelled.
 func (c *core) late(by asker, number uint64, res wire.Result, value []byte) {
-	c.m.serving.end(askedID{by.id, by.inc, number})
-	c.send(by, number, res, value)
+	if _, under := c.m.serving.take(askedID{by.id, by.inc, number}); under {
+		c.send(by, number, res, value)
+	}
 }
 
 func (c *core) send(by asker, number uint64, res wire.Result, value []byte) {
@@ -457,6 +486,9 @@ func (c *core) resultFor(v *storeValue, now int64) (wire.Result, []byte) {
 	res := wire.Result{
 		Status: wire.Value, Age: max(age, 0), Life: micros(left(v.Expires, now)),
 		ETag: v.ETag, Version: v.Version, Tags: v.Tags,
+	}
+	if now >= v.Expires {
+		res.Flags |= wire.FlagStale
 	}
 	if len(v.Data) > c.m.inlineLimit() {
 		res.Status = wire.Chunked

@@ -21,12 +21,17 @@ type CacheStats struct {
 	Gets            uint64 // reads of one key by callers here; a key of GetMany is one
 	Hits            uint64 // answered from values owned here
 	ReplicaHits     uint64 // answered from replicas here
+	StaleAnswers    uint64 // past their TTL; not among Hits
 	Coalesced       uint64 // reads that joined a flight under way
 	Fetches         uint64 // questions to other members for a value
 	Redirects       uint64 // answered "not mine"
 	Unreached       uint64 // that ended without an answer, or with a member that could not serve
 	LastResort      uint64 // loads because nobody who may own the key could be reached
 	Loads           uint64 // calls of the loader
+	KeysLoaded      uint64 // keys in them: a LoadMany is one call
+	Refreshes       uint64 // loads begun behind a read, ahead of the TTL or past it
+	NotModified     uint64 // loads that found the held value still right
+	OlderVersions   uint64 // loads that brought an older Version than the one held
 	LoadErrors      uint64 // that failed, "not found" included
 	LoadsQueued     uint64 // that had to wait for MaxLoads
 	Sets            uint64
@@ -35,6 +40,7 @@ type CacheStats struct {
 	TakenOver       uint64 // that spared the load
 	TakeOversServed uint64 // the same questions, asked here
 	Replicas        uint64 // kept here for other owners' keys
+	Grants          uint64 // values answered to others as hot, to be kept as replicas
 	Evictions       uint64 // values displaced by others
 	Rejected        uint64 // values that memory did not admit
 	Discarded       uint64 // values not kept because an invalidation overtook them
@@ -61,13 +67,15 @@ type cacheCounters struct {
 
 	coalesced, fetches, redirects, unreached, lastResort          atomic.Uint64
 	loads, loadErrors, queued, sets, served, takeOvers, takenOver atomic.Uint64
+	keysLoaded, refreshes, notModified, olderVersions             atomic.Uint64
+	grants                                                        atomic.Uint64
 	replicas, takeOversServed                                     atomic.Uint64
 }
 
 // hitCounters are the counters of the hot path, a cache line each.
 type hitCounters struct {
-	gets, hits, replicaHits atomic.Uint64
-	_                       [40]byte
+	gets, hits, replicaHits, staleHits atomic.Uint64
+	_                                  [32]byte
 }
 
 // at picks a stripe by the key's last byte and length: cheap, and even enough.
@@ -110,12 +118,14 @@ func (c *core) snapshot() CacheStats {
 		Replicas:        n.replicas.Load(), Evictions: st.Evictions, Rejected: st.Rejected, Discarded: st.Discarded,
 		Entries: st.Owned.Entries, Bytes: st.Owned.Bytes,
 		ReplicaEntries: st.Replica.Entries, ReplicaBytes: st.Replica.Bytes,
-		LoadsUnderWay: int64(len(c.slots)),
+		LoadsUnderWay: int64(len(c.slots)), KeysLoaded: n.keysLoaded.Load(), Refreshes: n.refreshes.Load(),
+		NotModified: n.notModified.Load(), OlderVersions: n.olderVersions.Load(), Grants: n.grants.Load(),
 	}
 	for i := range n.stripes {
 		s.Gets += n.stripes[i].gets.Load()
 		s.Hits += n.stripes[i].hits.Load()
 		s.ReplicaHits += n.stripes[i].replicaHits.Load()
+		s.StaleAnswers += n.stripes[i].staleHits.Load()
 	}
 	return s
 }

@@ -69,8 +69,11 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 	if err != nil {
 		return err
 	}
+	if newer, err := c.holdsNewer(ctx, key, v.Version); newer || err != nil {
+		return err
+	}
 	target := roster.Target{Cache: c.name, Kind: roster.ByKey, Key: key}
-	if !keep {
+	if !keep || v.Until <= v.Began {
 		return c.m.invalidate(ctx, []roster.Target{target}, nil)
 	}
 	c.stats.sets.Add(1)
@@ -84,11 +87,31 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 			kept.Owner = owner
 			kept.Replica = true
 			kept.Until = min(v.Until, later(now, c.opts.ReplicaTTL))
+			kept.Refresh = forever
 		}
 		fill.Keep(kept, now)
 	})
 	c.settle(ctx, key, v)
 	return err
+}
+
+// holdsNewer reports whether the owner of key holds a newer version: an older one
+// never replaces it.
+func (c *core) holdsNewer(ctx context.Context, key string, version uint64) (bool, error) {
+	if version == 0 {
+		return false, nil
+	}
+	if v := c.store.Get(key, c.m.clock.now()); v != nil && v.Version > version {
+		return true, nil
+	}
+	if err := c.ready(ctx); err != nil {
+		return false, err
+	}
+	out, err := c.startCached(key, readOptions{}).wait(ctx)
+	if err != nil { // nothing is held, or nobody can say: a done context is for the invalidation to tell
+		return false, nil
+	}
+	return out.value.Version > version, nil
 }
 
 // invalidateKeys is Invalidate without its type.
@@ -99,6 +122,21 @@ func (c *core) invalidateKeys(ctx context.Context, keys []string) error {
 			return badKey(key)
 		}
 		targets = append(targets, roster.Target{Cache: c.name, Kind: roster.ByKey, Key: key})
+	}
+	if len(targets) == 0 {
+		return nil
+	}
+	return c.m.invalidate(ctx, targets, nil)
+}
+
+// invalidateTags is InvalidateTags without its type.
+func (c *core) invalidateTags(ctx context.Context, tags []string) error {
+	targets := make([]roster.Target, 0, len(tags))
+	for _, tag := range tags {
+		if tag == "" || len(tag) > mostTag {
+			return fmt.Errorf("mesh: a tag has %d bytes, and must have 1 to %d", len(tag), mostTag)
+		}
+		targets = append(targets, roster.Target{Cache: c.name, Kind: roster.ByTag, Key: tag})
 	}
 	if len(targets) == 0 {
 		return nil

@@ -1,0 +1,86 @@
+package mesh
+
+import (
+	"sync"
+	"time"
+)
+
+// batcher gathers loads that begin at the same time for one call of LoadMany.
+// Those of one GetMany, or of one message of another member, go together; a lone
+// one waits a little for company.
+type batcher struct {
+	c *core
+
+	mu    sync.Mutex // guards all below
+	ls    []*loading
+	holds int // who is about to add more
+	timer *time.Timer
+	armed bool // the timer will flush
+}
+
+// add takes a load. It is launched when the batch is full, when who holds it has
+// let go, or when the window has passed.
+func (b *batcher) add(l *loading) {
+	b.mu.Lock()
+	b.ls = append(b.ls, l)
+	if len(b.ls) >= b.c.opts.BatchLimit || b.holds == 0 && b.c.opts.BatchWindow == 0 {
+		b.launch()
+		return
+	}
+	if b.holds == 0 {
+		b.arm()
+	}
+	b.mu.Unlock()
+}
+
+// hold keeps the batch together until release.
+func (b *batcher) hold() {
+	b.mu.Lock()
+	b.holds++
+	b.mu.Unlock()
+}
+
+func (b *batcher) release() {
+	b.mu.Lock()
+	b.holds--
+	switch {
+	case b.holds > 0 || len(b.ls) == 0:
+	case len(b.ls) > 1 || b.c.opts.BatchWindow == 0:
+		b.launch()
+		return
+	default:
+		b.arm()
+	}
+	b.mu.Unlock()
+}
+
+// arm has the batch launched when the window has passed. The lock is held.
+func (b *batcher) arm() {
+	if b.armed {
+		return
+	}
+	b.armed = true
+	if b.timer == nil {
+		b.timer = time.AfterFunc(b.c.opts.BatchWindow, b.flush)
+		return
+	}
+	b.timer.Reset(b.c.opts.BatchWindow)
+}
+
+func (b *batcher) flush() {
+	b.mu.Lock()
+	b.armed = false
+	if b.holds > 0 || len(b.ls) == 0 { // who holds it launches it
+		b.mu.Unlock()
+		return
+	}
+	b.launch()
+}
+
+// launch loads what has gathered. The lock is held, and given back.
+func (b *batcher) launch() {
+	ls := b.ls
+	b.ls = nil
+	b.mu.Unlock()
+	b.c.launch(ls)
+}

@@ -1,0 +1,250 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/cachemesh/cachemesh/internal/store"
+	"github.com/cachemesh/cachemesh/loader"
+)
+
+// loading is one flight's load.
+type loading struct {
+	c    *core
+	f    *flight
+	fill *store.Fill
+	// prev is what was held when the load was asked for, expired or not: for a
+	// conditional load, and for when the load fails. nil: nothing.
+	prev  *storeValue
+	trace string // of the read that it is for
+	began int64  // when the loader was called
+}
+
+// startLoad loads: with others that miss at the same time where the loader takes
+// many keys, else by itself.
+func (c *core) startLoad(f *flight, fill *store.Fill, trace string) {
+	if c.loader.one == nil { // a Reader owns nothing, and loads nothing as a last resort
+		fill.End()
+		f.Land(outcome{}, ErrNoOwner)
+		return
+	}
+	if err := f.Context().Err(); err != nil { // abandoned meanwhile
+		fill.End()
+		c.queued.take(f)
+		f.Land(outcome{}, err)
+		return
+	}
+	l := &loading{c: c, f: f, fill: fill, trace: trace}
+	if held := c.store.Peek(f.Key()); held != nil && !held.NotFound {
+		l.prev = held
+	}
+	f.SetPhase(phaseGathering)
+	if c.loader.many != nil {
+		c.batch.add(l)
+		return
+	}
+	c.launch([]*loading{l})
+}
+
+// launch calls the loader for all of ls in one go: now if there is a place among
+// MaxLoads, else when there is. They share a context, which ends when nobody waits
+// for any of them.
+func (c *core) launch(ls []*loading) {
+	ctx, cancel := context.WithTimeout(context.Background(), c.opts.LoadTimeout)
+	waited := new(atomic.Int64)
+	waited.Store(int64(len(ls)))
+	for _, l := range ls {
+		context.AfterFunc(l.f.Context(), func() {
+			if waited.Add(-1) == 0 {
+				cancel()
+			}
+		})
+	}
+	select {
+	case c.slots <- struct{}{}:
+		for _, l := range ls {
+			l.f.SetPhase(phaseLoading)
+			c.queued.take(l.f)
+		}
+		go c.loads(ctx, cancel, ls)
+		return
+	default:
+	}
+	c.stats.queued.Add(1)
+	for _, l := range ls {
+		l.f.SetPhase(phaseQueued)
+		c.queued.waits(l.f)
+	}
+	go func() {
+		var err error
+		select {
+		case c.slots <- struct{}{}:
+			for _, l := range ls {
+				l.f.SetPhase(phaseLoading)
+				c.queued.started(l.f)
+			}
+			c.loads(ctx, cancel, ls)
+			return
+		case <-ctx.Done():
+			err = fmt.Errorf("%w: %d for cache %s on member %s", ErrOverloaded, c.opts.MaxLoads, c.name, c.m.cfg.ID)
+		case <-c.m.done:
+			err = ErrClosed
+		}
+		cancel()
+		for _, l := range ls {
+			c.queued.take(l.f)
+			l.fail(err)
+			l.fill.End()
+		}
+	}()
+}
+
+// loads runs one call of the loader to its end. A loader that does not honour its
+// context keeps its place among MaxLoads, but keeps nobody waiting past
+// LoadTimeout; what it brings in the end is still kept.
+func (c *core) loads(ctx context.Context, cancel context.CancelFunc, ls []*loading) {
+	ended := func(error) {}
+	defer func() {
+		for _, l := range ls {
+			l.fill.End()
+		}
+		cancel()
+		<-c.slots
+	}()
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			for _, l := range ls {
+				l.fail(&LoadError{Key: l.f.Key(), Member: c.m.cfg.ID, Err: fmt.Errorf("%w (%v)", errLoadTimeout, c.opts.LoadTimeout)})
+			}
+		}
+	})
+	defer stop()
+	began := c.m.clock.now()
+	for _, l := range ls {
+		l.began = began
+	}
+	c.stats.loads.Add(1)
+	c.stats.keysLoaded.Add(uint64(len(ls)))
+	if o := c.opts.Observer; o != nil {
+		ctx, ended = o.Load(ctx, loadEvent(c, ls))
+	}
+	if len(ls) == 1 {
+		item, err := c.loader.one(ctx, ls[0].f.Key(), ls[0].prev)
+		ended(err)
+		ls[0].landed(item, err)
+		return
+	}
+	items, err := c.loader.many(ctx, ls)
+	ended(err)
+	var keys *KeysError
+	if err != nil && !errors.As(err, &keys) {
+		for _, l := range ls {
+			l.landed(loadedItem{}, err)
+		}
+		return
+	}
+	for _, l := range ls {
+		key := l.f.Key()
+		item, found := items[key]
+		var err error
+		if keys != nil {
+			err = keys.Errs[key]
+		}
+		if err == nil && !found {
+			err = ErrNotFound
+		}
+		l.landed(item, err)
+	}
+}
+
+func loadEvent(c *core, ls []*loading) LoadEvent {
+	e := LoadEvent{Cache: c.name, Background: true}
+	for _, l := range ls {
+		e.Keys = append(e.Keys, l.f.Key())
+		e.Background = e.Background && l.f.Pinned() && l.f.Waiters() == 0
+		if e.Trace == "" {
+			e.Trace = l.trace
+		}
+	}
+	return e
+}
+
+// landed ends the flight with what the loader gave.
+func (l *loading) landed(item loadedItem, err error) {
+	c, key := l.c, l.f.Key()
+	var v *storeValue
+	var keep bool
+	if err == nil {
+		v, keep, err = l.value(item)
+	}
+	if err != nil {
+		c.stats.loadErrors.Add(1)
+		l.failed(err)
+		return
+	}
+	source := Loaded
+	switch {
+	case keep:
+		if !c.keepOwn(l.fill, key, v, c.m.clock.now()) {
+			source = Bypass
+		}
+	default:
+		source = Bypass
+		l.dropHeld()
+	}
+	l.f.Land(outcome{value: v, source: source}, nil)
+}
+
+// failed ends the flight with the loader's error.
+func (l *loading) failed(err error) {
+	c, key := l.c, l.f.Key()
+	var panicked *loader.PanicError
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		l.dropHeld()
+		l.f.Land(outcome{}, err)
+		return
+	case errors.As(err, &panicked):
+		c.m.log.Error("cachemesh: a loader panicked", "cache", c.name, "key", quoteKey(key), "panic", panicked.Value, "stack", string(panicked.Stack))
+	case errors.Is(err, ErrNotFound):
+		l.absent()
+	}
+	l.fail(&LoadError{Key: key, Member: c.m.cfg.ID, Err: err})
+}
+
+// absent takes note that the origin has no such key: what was held is gone.
+func (l *loading) absent() {
+	c, key := l.c, l.f.Key()
+	if c.opts.NegativeTTL <= 0 {
+		l.dropHeld()
+		return
+	}
+	v := &storeValue{NotFound: true, Began: l.began, Owner: c.m.cfg.ID, Expires: c.expiry(l.began, c.opts.NegativeTTL)}
+	v.Until, v.Refresh = v.Expires, v.Expires
+	c.keepOwn(l.fill, key, v, c.m.clock.now())
+}
+
+// dropHeld drops what was held before the load, which must not be answered any more.
+func (l *loading) dropHeld() {
+	if key := l.f.Key(); l.prev != nil && l.c.store.Peek(key) == l.prev {
+		l.c.store.Drop(key)
+	}
+}
+
+// fail ends the flight with err, or with the value held where it may still be
+// answered. The origin is then left alone for a while.
+func (l *loading) fail(err error) {
+	now := l.c.m.clock.now()
+	if p := l.prev; p != nil && !errors.Is(err, ErrNotFound) {
+		p.Retry.Store(later(now, l.c.opts.ErrorBackoff))
+		p.Busy.Store(0)
+		// What an invalidation has overtaken is never answered as stale.
+		if now < later(p.Expires, l.c.opts.StaleIfError) && now < p.Until && !l.fill.VoidFor(p.Tags) {
+			l.f.Land(outcome{value: p, source: sourceOf(p), cause: err}, nil)
+			return
+		}
+	}
+	l.f.Land(outcome{}, err)
+}

@@ -1,0 +1,92 @@
+package mesh
+
+import (
+	"context"
+	"time"
+)
+
+// An owned value lives in four stages: fresh; past Refresh, where a read starts
+// the load that renews it; stale, past its TTL, where it is answered at once while a load
+// renews it, or when the load fails; gone.
+
+// stands reports whether v, which memory holds, answers a read at now as it is.
+func (c *core) stands(v *storeValue, now int64) bool {
+	switch {
+	case now < v.Expires:
+		return true
+	case v.Replica || v.NotFound:
+		return false
+	case now < later(v.Expires, c.opts.StaleWhileRevalidate):
+		return true
+	}
+	// The last load has failed a moment ago: the origin is left alone.
+	return now < later(v.Expires, c.opts.StaleIfError) && now < v.Retry.Load()
+}
+
+// renew starts the load that renews v behind the reads of it, unless one is under
+// way or has failed a moment ago. It is a flight like any other: an invalidation detaches it.
+func (c *core) renew(key string, v *storeValue, now int64) {
+	if v.Replica || v.NotFound || c.loader.one == nil || now < v.Retry.Load() {
+		return
+	}
+	busy := v.Busy.Load()
+	if now < busy || !v.Busy.CompareAndSwap(busy, later(now, c.opts.LoadTimeout)) {
+		return
+	}
+	f, lead := c.owns.Join(key)
+	if lead {
+		f.Pin()
+		c.stats.refreshes.Add(1)
+		c.startLoad(f, c.store.Begin(key), "")
+	}
+	f.Leave()
+}
+
+// fallback is the stale value that a read of key may be answered with once it has
+// waited for SoftTimeout; nil if there is none.
+func (c *core) fallback(key string, o readOptions) *storeValue {
+	if c.opts.SoftTimeout <= 0 || o.fresh || o.maxAge > 0 || o.isolated {
+		return nil
+	}
+	now := c.m.clock.now()
+	v := c.store.Get(key, now)
+	if v == nil || v.Replica || v.NotFound || now < v.Expires || now >= later(v.Expires, c.opts.StaleIfError) {
+		return nil
+	}
+	return v
+}
+
+// waitSoftly waits for f for SoftTimeout, then answers with old while f goes on.
+// again: old has been dropped meanwhile, and the read must begin anew.
+func (c *core) waitSoftly(ctx context.Context, f *flight, old *storeValue) (out outcome, again bool, err error) {
+	f.Pin()
+	soft, cancel := context.WithTimeout(ctx, c.opts.SoftTimeout)
+	defer cancel()
+	out, err = f.Wait(soft)
+	if err == nil || soft.Err() == nil || ctx.Err() != nil || isLanded(err) {
+		return out, false, err
+	}
+	if c.store.Peek(f.Key()) != old {
+		return out, true, nil
+	}
+	return outcome{value: old, source: Local}, false, nil
+}
+
+// serveSoftly answers a question with old after SoftTimeout, unless f has landed
+// or old has been dropped by then.
+func (c *core) serveSoftly(by asker, number uint64, f *flight, old *storeValue) {
+	f.Pin()
+	id := askedID{by.id, by.inc, number}
+	time.AfterFunc(c.opts.SoftTimeout, func() {
+		if c.store.Peek(f.Key()) != old {
+			return
+		}
+		if leave, under := c.m.serving.take(id); under {
+			if leave != nil {
+				leave()
+			}
+			res, data := c.resultFor(old, c.m.clock.now())
+			c.send(by, number, res, data)
+		}
+	})
+}
