@@ -108,3 +108,18 @@ func (r *Roster) confirmed(c *ownCache) bool {
 	}
 	return true
 }
+
+// Lengthen notes that values of a cache may live longer than was announced. A
+// shorter life changes nothing: what was kept under the longer one may still be there.
+func (r *Roster) Lengthen(now int64, cache string, life time.Duration) Effects {
+	r.begin(now)
+	if c := r.caches[cache]; c != nil && c.life >= 0 && (life < 0 || life > c.life) {
+		if life > 100*365*24*time.Hour {
+			life = -1
+		}
+		c.life = life
+		r.measureLife()
+		r.wantBeat = true
+	}
+	return r.finish()
+}
