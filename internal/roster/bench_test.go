@@ -39,13 +39,11 @@ func BenchmarkReceiveBeatOf50Members(b *testing.B) {
 // BenchmarkInvalidateAmong10Members is the whole work of ten members for one key.
 func BenchmarkInvalidateAmong10Members(b *testing.B) {
 	n, hosts := crowd(b, 10)
-	target := make([]Target, 1)
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
 		i++
-		target = []Target{key(fmt.Sprint(i))}
-		op, e := hosts[0].Invalidate(n.now, target)
+		op, e := hosts[0].Invalidate(n.now, []Target{key(fmt.Sprint(i))})
 		done := len(e.Done) > 0
 		for _, m := range e.Send {
 			for _, h := range hosts[1:] {

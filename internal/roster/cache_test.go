@@ -20,6 +20,7 @@ func TestACacheIsOwnedOnceAllHaveHeardOfIt(t *testing.T) {
 	a, b := n.add("a", 1), n.add("b", 2)
 	n.run(time.Second)
 	a.take(a.Open(n.now, "c", time.Minute))
+	a.take(a.Tick(n.now))
 	if a.owns("a") {
 		t.Fatal("owned before anybody knows")
 	}

@@ -249,14 +249,54 @@ func TestAnEarlyTickIsHarmless(t *testing.T) {
 func TestEachMemberIsJudgedByItsOwnLease(t *testing.T) {
 	n := newNet(t)
 	a := n.add("a", 1)
-	slow := n.add("b", 2, func(c *Config) { c.Heartbeat, c.Lease = time.Second, 10*time.Second })
-	n.until(3*time.Second, "one mesh", func() bool { return a.counts("a", "b") && slow.counts("a", "b") })
-	n.run(5 * time.Second)
-	if !a.counts("a", "b") || !slow.counts("a", "b") {
-		t.Fatal("a slow heartbeat costs membership")
+	slow := n.add("b", 2, func(c *Config) { c.Heartbeat, c.Lease = 5*time.Second, 25*time.Second })
+	n.until(12*time.Second, "one mesh", func() bool { return a.counts("a", "b") && slow.counts("a", "b") })
+	for range 40 {
+		n.run(250 * time.Millisecond)
+		if !a.counts("a", "b") || !slow.counts("a", "b") {
+			t.Fatal("a slow heartbeat costs membership")
+		}
 	}
 	slow.dead = true
-	if took := n.until(12*time.Second, "evicted", func() bool { return a.counts("a") }); took < 8*time.Second {
-		t.Errorf("evicted after %v with a lease of 10s", took)
+	if took := n.until(30*time.Second, "evicted", func() bool { return a.counts("a") }); took < 20*time.Second {
+		t.Errorf("evicted after %v with a lease of 25s", took)
+	}
+}
+
+func TestALeaseCountsFromTheSendingNotFromTheEcho(t *testing.T) {
+	n, hosts := trio(t)
+	a := hosts[0]
+	sent := n.now
+	n.cut = func(_, _ *testHost, _ any) bool { return true }
+	a.take(a.Resync(n.now)) // the last heartbeat that b will have heard
+	echo := *hosts[1].beat("")
+	echo.Seq += 10
+	echo.Peers = []PeerState{{Instance: a.Self(), Seen: a.seq, Waits: true, Counts: true}}
+	n.run(testLease - 100*time.Millisecond)
+	a.take(a.Receive(n.now, "b", &echo)) // comes late
+	if !a.Counts(n.now, hosts[1].Self()) {
+		t.Fatal("evicted before its lease has ended")
+	}
+	n.until(testLease, "evicted", func() bool { _, waits := a.Known("b"); return !waits })
+	if d := time.Duration(n.now - sent); d > testLease+10*time.Millisecond {
+		t.Errorf("evicted %v after the heartbeat that it echoed", d)
+	}
+}
+
+func TestMembersDoNotTeachEachOtherAGoneSourceForEver(t *testing.T) {
+	n, hosts := trio(t)
+	a, b, c := hosts[0], hosts[1], hosts[2]
+	n.cut = func(from, to *testHost, _ any) bool { return from == b || to == b }
+	source := c.Self()
+	c.invalidate(key("k"))
+	n.run(50 * time.Millisecond)
+	c.take(c.Gone(n.now))
+	c.dead = true
+	n.run(50 * time.Second) // values live for a minute
+	n.cut = func(_, _ *testHost, _ any) bool { return false }
+	n.until(3*testLease, "b has it", func() bool { return b.has(key("k")) && b.counts("a", "b") })
+	n.run(time.Minute - 50*time.Second + 5*testLease)
+	if a.sources[source] != nil || b.sources[source] != nil {
+		t.Errorf("a remembers it: %v, b: %v", a.sources[source] != nil, b.sources[source] != nil)
 	}
 }

@@ -92,7 +92,7 @@ func seedsOf(sc Scenario) uint64 {
 	case !sc.Faults:
 		return 60
 	}
-	return 250
+	return 200
 }
 
 func TestMain(m *testing.M) {
