@@ -28,7 +28,7 @@ func (r *Roster) hear(b *Beat) {
 		return
 	}
 	r.hearEcho(p, b)
-	if time.Duration(r.now-p.lastBeat) > foreverMemory && b.Tenure > 0 {
+	if time.Duration(r.now-p.lastBeat) > foreverMemory && b.standing() > 0 {
 		p.stranger = true
 	}
 	p.lastBeat = r.now
@@ -116,8 +116,8 @@ func (r *Roster) hearState(p *peer, b *Beat) {
 		p.weight, p.reader, p.version = weight, b.Reader, b.Version
 		r.dirty = true
 	}
-	if b.Tenure > 0 {
-		p.elder = r.now - int64(b.Tenure)
+	if t := b.standing(); t > 0 {
+		p.elder = r.now - int64(t)
 	}
 	if p.life != b.Life {
 		p.life = b.Life

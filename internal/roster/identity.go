@@ -44,15 +44,25 @@ func (r *Roster) admit(b *Beat) *peer {
 	r.newest[id] = &newest{inc: b.From.Inc, at: r.now}
 	p := r.insert(b)
 	p.nonce = b.Nonce
-	p.stranger = b.Tenure > 0
+	p.stranger = b.standing() > 0
 	r.wantBeat = true // answer a newcomer at once
 	return p
+}
+
+// standing is how long the sender has been a member, 0 if it never was: Tenure,
+// or For where a sender does not tell its tenure.
+func (b *Beat) standing() time.Duration {
+	if b.Joined {
+		return max(b.Tenure, b.For, 1)
+	}
+	return b.Tenure
 }
 
 // outranks reports whether the sender has been a member for longer than the peer
 // of the same ID: of two live processes the elder stays.
 func (r *Roster) outranks(b *Beat, p *peer) bool {
-	return b.Tenure > 0 && (p.elder == 0 || r.now-int64(b.Tenure) < p.elder)
+	t := b.standing()
+	return t > 0 && (p.elder == 0 || r.now-int64(t) < p.elder)
 }
 
 // roomForID keeps the memory of incarnations bounded: the oldest one of nobody
@@ -146,7 +156,7 @@ func (r *Roster) hearNamesake(b *Beat) {
 	if b.Nonce == r.cfg.Nonce || r.cfg.Ablation.OneIncarnation {
 		return
 	}
-	mine, other := r.tenure(), b.Tenure
+	mine, other := r.tenure(), b.standing()
 	if mine == 0 && other == 0 {
 		mine, other = time.Duration(r.now-r.begun), b.For
 	}

@@ -182,7 +182,7 @@ func TestWhenNamesakesRefuseEachOtherOneStays(t *testing.T) {
 	// Each hears a heartbeat of the other that was long under way: it seems the younger.
 	of := func(h *testHost) *Beat {
 		b := *h.beat("")
-		b.Tenure = time.Millisecond
+		b.Tenure, b.For = time.Millisecond, time.Millisecond
 		return &b
 	}
 	toX, toY := of(y), of(x)
