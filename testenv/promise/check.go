@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // maxPerRule bounds the violations of one rule that Check returns: a broken cache breaks its promise every time.
@@ -67,15 +68,17 @@ func Check(h History, rules ...Rule) []Violation {
 type index struct {
 	History
 	loads   map[uint64]*Load
-	gets    []*Get          // by Start
-	ended   []*Invalidation // by End
-	begun   []*Load         // by Began, those of Set left out
+	gets    []*Get                  // by Start
+	ended   []*Invalidation         // by End
+	begun   []*Load                 // by Began, those of Set left out
+	asked   map[*Load]time.Duration // since when those may have been asked for
 	excuses map[string]*excuses
 	always  *excuses // of all keys
 }
 
 func newIndex(h History) *index {
-	x := &index{History: h, loads: make(map[uint64]*Load, len(h.Loads)), excuses: map[string]*excuses{}, always: &excuses{}}
+	x := &index{History: h, loads: make(map[uint64]*Load, len(h.Loads)), asked: map[*Load]time.Duration{},
+		excuses: map[string]*excuses{}, always: &excuses{}}
 	for i := range h.Loads {
 		l := &h.Loads[i]
 		x.loads[l.Number] = l
@@ -93,6 +96,7 @@ func newIndex(h History) *index {
 	slices.SortFunc(x.gets, func(a, b *Get) int { return cmp.Compare(a.Start, b.Start) })
 	slices.SortFunc(x.ended, func(a, b *Invalidation) int { return cmp.Compare(a.End, b.End) })
 	x.excuse()
+	x.ask()
 	return x
 }
 

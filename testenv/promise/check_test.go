@@ -131,6 +131,15 @@ func TestHistories(t *testing.T) {
 			h:    History{Loads: []Load{load(1, "a", 11, 20), load(2, "a", 15, 16)}, Invalidations: []Invalidation{inv("b", 2, 3)}},
 			want: "OneLoadPerMember",
 		},
+		"an invalidation between the asking for the first and its beginning": {
+			h: History{Loads: []Load{load(1, "a", 11, 20), load(2, "a", 15, 16)}, Invalidations: []Invalidation{inv("b", 8, 9)}, Steady: all,
+				Gets: []Get{get("b", 1, 5, 0), get("b", 7, 21, 1), get("a", 10, 21, 1)}},
+		},
+		"an invalidation before the first was asked for": {
+			h: History{Loads: []Load{load(1, "a", 11, 20), load(2, "a", 15, 16)}, Invalidations: []Invalidation{inv("b", 2, 3)},
+				Gets: []Get{get("b", 1, 5, 0), get("b", 7, 21, 1)}},
+			want: "OneLoadPerMember",
+		},
 		"an invalidation after both began": {
 			h:    History{Loads: []Load{load(1, "a", 1, 10), load(2, "a", 5, 9)}, Invalidations: []Invalidation{inv("b", 6, 7)}},
 			want: "OneLoadPerMember",

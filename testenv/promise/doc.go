@@ -22,7 +22,7 @@
 //
 //   - Genuine: a value read was loaded, for the key that was asked for, before the get ended.
 //   - Invalidated: a get that starts after an invalidation returned nil reads no value whose load began before the
-//     invalidation was called, on any member that its caller counted. After a partial one this holds on the counted
+//     invalidation was called, on any member that its caller counted when it returned. After a partial one this holds on the counted
 //     members that it does not list.
 //   - OwnInvalidation: the same on the caller's own member, whatever the invalidation returned.
 //   - OneLoadPerMember: the loads of a key do not overlap on one member.
@@ -32,8 +32,8 @@
 //   - NoRegress: on one member, a get that starts after another ended reads no older load of the key. Caches do not
 //     promise it in general, and Default leaves it out.
 //
-// Two loads may overlap where something asks for a second one: an invalidation of the key between their beginnings, a
-// get with Fresh, or the cancelling of the first.
+// Two loads may overlap where something asks for a second one: an invalidation of the key between the start of
+// the get that asked for the first and the beginning of the second, a get with Fresh, or the cancelling of the first.
 //
 // # Time
 //

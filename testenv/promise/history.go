@@ -50,8 +50,11 @@ type Invalidation struct {
 	Start, End time.Duration
 	Outcome    Outcome
 	Missing    []string // after Partial: who has not confirmed
-	Counted    []string // the members that Member counted while the call ran
-	Err        error
+	// Counted are the members that Member counted when the call returned. One that was evicted while the call ran is not
+	// among them, and nil promises nothing about it. A partial outcome lists it, so that after one Counted holds also
+	// those that Member counted when the call began.
+	Counted []string
+	Err     error
 }
 
 // Interval is a span of time, its ends included.

@@ -214,16 +214,16 @@ func (r *Recorder) invalidate(m Member, keys []string, call func() error) error 
 	r.mu.Unlock()
 	before := ids(m)
 	i.Err = call()
-	i.Counted = append(before, ids(m)...)
-	slices.Sort(i.Counted)
-	i.Counted = slices.Compact(i.Counted)
-
+	i.Counted = ids(m)
 	var partial *mesh.PartialError
 	switch {
 	case i.Err == nil:
 		i.Outcome = OK
 	case errors.As(i.Err, &partial):
 		i.Outcome, i.Missing = Partial, partial.Members
+		i.Counted = append(i.Counted, before...) // it lists those evicted meanwhile, too
+		slices.Sort(i.Counted)
+		i.Counted = slices.Compact(i.Counted)
 	case errors.Is(i.Err, mesh.ErrClosed), errors.Is(i.Err, mesh.ErrBadKey):
 		i.Outcome = Refused
 	default:

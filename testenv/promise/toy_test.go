@@ -205,3 +205,56 @@ func ExampleRecorder() {
 	fmt.Println(len(promise.Check(r.History())), "violations,", len(r.History().Loads), "loads")
 	// Output: 0 violations, 2 loads
 }
+
+// evicting is a member whose invalidation takes so long that it evicts another while it runs.
+type evicting struct {
+	*toyMember
+	counts []string
+	err    error
+}
+
+func (m *evicting) Members() []mesh.Member {
+	var all []mesh.Member
+	for _, id := range m.counts {
+		all = append(all, mesh.Member{ID: id})
+	}
+	return all
+}
+
+func (m *evicting) Invalidate(context.Context, ...string) error {
+	m.counts = m.counts[:2]
+	return m.err
+}
+
+func TestWhoWasEvictedDuringACallIsBoundOnlyIfAPartialOneDoesNotListIt(t *testing.T) {
+	for _, test := range []struct {
+		err   error
+		reads string
+		want  int
+	}{
+		{nil, "m2", 0}, // evicted
+		{nil, "m1", 1}, // counted still
+		{&mesh.PartialError{Members: []string{"m2"}}, "m2", 0},
+		{&mesh.PartialError{Members: []string{"m1"}}, "m2", 1}, // should have been listed
+		{&mesh.PartialError{Members: []string{"m2"}}, "m1", 1},
+	} {
+		r := promise.NewRecorder(nil)
+		y := newToy(3, "", r)
+		caller := &evicting{toyMember: y.members[0], counts: []string{"m0", "m1", "m2"}, err: test.err}
+		var reader *toyMember
+		for _, m := range y.members {
+			if m.id == test.reads {
+				reader = m
+			}
+		}
+		for range 2 { // the second get reads what the first has cached
+			if _, err := r.Get(t.Context(), reader, reader, "k"); err != nil {
+				t.Fatal(err)
+			}
+			_ = r.Invalidate(t.Context(), caller, caller, "k")
+		}
+		if got := promise.Check(r.History(), promise.Invalidated); len(got) != test.want {
+			t.Errorf("%v, read on %s: %d violations, want %d: %v", test.err, test.reads, len(got), test.want, got)
+		}
+	}
+}
