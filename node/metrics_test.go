@@ -94,7 +94,7 @@ func TestEveryCounterIsAMetric(t *testing.T) {
 			}
 		}
 		if shown != 1 {
-			t.Errorf("CacheStats.%s is shown by %d metrics", v.Type().Field(i).Name, shown)
+			t.Errorf("CacheStats.%s is shown by %d metrics: list it in cacheMetrics, once", v.Type().Field(i).Name, shown)
 		}
 	}
 	if fields := reflect.TypeFor[mesh.Stats]().NumField(); fields != len(meshMetrics)+2 { // Member, Caches

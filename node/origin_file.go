@@ -11,7 +11,7 @@ import (
 var fileOrigin = origin{
 	check: func(s string) error {
 		if fileDir(s) == "" {
-			return errors.New("origin file: names no directory: write file:DIR, such as file:/srv/docs or file:.")
+			return errors.New("origin file: names no directory: write file:DIR, such as file:/srv/docs")
 		}
 		return nil
 	},
@@ -20,6 +20,5 @@ var fileOrigin = origin{
 	},
 }
 
-// fileDir takes off the scheme. "file:///srv" is a common spelling of
-// "file:/srv", and means the same as a path anyway.
+// fileDir takes off the scheme. "file:///srv" and "file:/srv" are the same path.
 func fileDir(s string) string { return s[len("file:"):] }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,8 +30,8 @@ func newDemo(s streams) *cobra.Command {
 connection each, and an origin that reads the files of a directory as slowly as
 you like. Readers read the files, a few of them far more often than the rest.
 
-While they read, it invalidates the most popular file, kills a member without
-warning, and lets another join. Each value carries the number and the beginning
+While they read, it invalidates the most popular file, kills its owner without
+warning, and lets another member join. Each value carries the number and the beginning
 of its load, so that a read of an outdated value is noticed. Then it prints what
 happened. It exits with 1 if a read failed or was outdated.`,
 		Example: `  meshnode demo
@@ -67,7 +68,7 @@ func (c demoConfig) check() error {
 }
 
 // runDemo plays the demo: first the cast, then the acts, then the report.
-func runDemo(ctx context.Context, s streams, cfg demoConfig) error {
+func runDemo(ctx context.Context, s streams, cfg demoConfig) (err error) {
 	files, err := findFiles(cfg.dir)
 	if err != nil {
 		return err
@@ -78,7 +79,7 @@ func runDemo(ctx context.Context, s streams, cfg demoConfig) error {
 	}
 	defer origin.close()
 	d := &demo{cfg: cfg, out: s.out, files: files, origin: origin, floors: newFloors()}
-	defer d.leave()
+	defer func() { err = errors.Join(err, d.leave()) }()
 	if err := d.start(ctx); err != nil {
 		return err
 	}

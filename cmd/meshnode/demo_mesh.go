@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cachemesh/cachemesh/internal/natsd"
 	"github.com/cachemesh/cachemesh/mesh"
 	"github.com/cachemesh/cachemesh/node"
 )
@@ -19,7 +20,11 @@ const (
 	demoLease     = 5 * demoHeartbeat
 	demoCache     = "files"
 	demoMemory    = 128 << 20 // bytes of owned values per member
+	demoLeaveWait = 4 * time.Second
 )
+
+// quiet is the log of what the demo starts: the demo tells the story itself.
+var quiet = slog.New(slog.DiscardHandler)
 
 // demo is one run: the members, what the readers saw and what was done to them.
 type demo struct {
@@ -31,6 +36,7 @@ type demo struct {
 	outMu sync.Mutex // guards out: progress and acts speak at the same time
 	out   io.Writer
 
+	nats    *natsd.Server
 	members []*demoMember                 // all there ever were, in the order of joining
 	live    atomic.Pointer[[]*demoMember] // those that readers use
 	tallies []*tally                      // one for each reader
@@ -46,8 +52,13 @@ type demoMember struct {
 	dead  atomic.Bool // killed: its readers died with it
 }
 
-// start starts the first members. The first one brings the NATS server.
-func (d *demo) start(ctx context.Context) error {
+// start starts the NATS server and the first members. The server is nobody's
+// own, so that any member may be killed.
+func (d *demo) start(ctx context.Context) (err error) {
+	d.nats, err = natsd.Start(natsd.Config{Port: natsd.RandomPort, Logger: quiet})
+	if err != nil {
+		return err
+	}
 	for range demoMembers {
 		if _, err := d.join(ctx); err != nil {
 			return err
@@ -73,21 +84,16 @@ func (d *demo) start(ctx context.Context) error {
 // join starts one more member, on a connection of its own.
 func (d *demo) join(ctx context.Context) (*demoMember, error) {
 	m := &demoMember{id: fmt.Sprintf("n%d", len(d.members)+1)}
-	cfg := node.Config{
+	var err error
+	m.node, err = node.Start(ctx, node.Config{
+		NATS:      d.nats.URL(),
 		Mesh:      "demo",
 		ID:        m.id,
 		Heartbeat: demoHeartbeat,
 		Lease:     demoLease,
-		// The demo tells its own story.
-		Logger: slog.New(slog.DiscardHandler),
-	}
-	if len(d.members) == 0 {
-		cfg.Embed, cfg.EmbedAddr = true, "127.0.0.1:0"
-	} else {
-		cfg.NATS = d.members[0].node.URL()
-	}
-	var err error
-	if m.node, err = node.Start(ctx, cfg); err != nil {
+		Logger:    quiet,
+	})
+	if err != nil {
 		return nil, fmt.Errorf("start member %s: %w", m.id, err)
 	}
 	d.members = append(d.members, m)
@@ -118,20 +124,28 @@ func (d *demo) setLive() {
 	d.live.Store(&live)
 }
 
-// leave ends what is left, the member with the NATS server last. There is nobody to
-// hand over to, so that it is not waited for.
-func (d *demo) leave() {
+// leave ends what start and join began. There is nobody to hand over to, so that
+// nothing is waited for but the end itself.
+func (d *demo) leave() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	var wg sync.WaitGroup
-	for i, m := range d.members {
-		if i > 0 {
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		var wg sync.WaitGroup
+		for _, m := range d.members {
 			wg.Go(func() { m.node.Leave(ctx) })
 		}
-	}
-	wg.Wait()
-	if len(d.members) > 0 {
-		d.members[0].node.Leave(ctx)
+		wg.Wait()
+		if d.nats != nil {
+			d.nats.Shutdown()
+		}
+	}()
+	select {
+	case <-left:
+		return nil
+	case <-time.After(demoLeaveWait):
+		return fmt.Errorf("the members did not end within %v", demoLeaveWait)
 	}
 }
 

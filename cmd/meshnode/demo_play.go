@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,8 +15,6 @@ type story struct {
 	victim      string
 	orphans     map[string]bool // keys in memory that the victim owned when it died
 	newcomer    string
-	joinTook    time.Duration
-	adopted     int            // keys known then that the newcomer came to own
 	invalidated map[string]int // how often each key was invalidated while it had been loaded
 	reading     time.Duration  // how long readers read
 }
@@ -23,8 +22,8 @@ type story struct {
 // play lets the readers read and does the acts, at fixed shares of the duration.
 func (d *demo) play(ctx context.Context) error {
 	d.story.invalidated = map[string]int{}
-	d.say("%s in %s, a NATS server, %d members, %d readers, an origin that takes %v\n",
-		count(len(d.files.keys), "file"), d.cfg.dir, demoMembers, d.cfg.readers, d.cfg.latency)
+	d.say("%s in %s, a NATS server, %d members, %s, an origin that takes %v\n",
+		counted(len(d.files.keys), "file"), d.cfg.dir, demoMembers, counted(d.cfg.readers, "reader"), d.cfg.latency)
 	stop := make(chan struct{})
 	var readers, progress sync.WaitGroup
 	for i := range d.cfg.readers {
@@ -52,13 +51,13 @@ func (d *demo) acts(ctx context.Context, began time.Duration) error {
 	if err := at(0.25); err != nil {
 		return err
 	}
-	if err := d.invalidate(ctx, d.members[1], popular, began); err != nil {
+	if err := d.invalidate(ctx, d.members[0], popular, began); err != nil {
 		return err
 	}
 	if err := at(0.45); err != nil {
 		return err
 	}
-	d.killOne(d.members[2], began)
+	d.killOwner(popular, began)
 	if err := at(0.7); err != nil {
 		return err
 	}
@@ -85,21 +84,23 @@ func (d *demo) invalidate(ctx context.Context, m *demoMember, key string, began 
 	}
 	took := d.origin.now() - called
 	d.floors.raise(key, called)
-	d.act(began, "%s invalidated %s, the most popular file: confirmed by all in %s", m.id, key, brief(took))
+	d.act(began, "%s invalidated %s, the most popular file: confirmed by all in %s", m.id, shortened(key), brief(took))
 	return nil
 }
 
-// killOne kills a member, having noted whose keys lose their owner.
-func (d *demo) killOne(m *demoMember, began time.Duration) {
-	d.story.victim, d.story.orphans = m.id, map[string]bool{}
+// killOwner kills the owner of a file, having noted whose keys lose their owner.
+func (d *demo) killOwner(key string, began time.Duration) {
+	owner := d.members[0].node.Mesh().Owner(demoCache, key)
+	victim := d.members[max(0, slices.IndexFunc(d.members, func(m *demoMember) bool { return m.id == owner }))]
+	d.story.victim, d.story.orphans = victim.id, map[string]bool{}
 	for key := range d.origin.loaded() {
-		if m.node.Mesh().Owner(demoCache, key) == m.id {
+		if victim.node.Mesh().Owner(demoCache, key) == victim.id {
 			d.story.orphans[key] = true
 		}
 	}
 	d.story.diedAt.Store(int64(d.origin.now()))
-	d.kill(m)
-	d.act(began, "%s killed without warning: it owned %s", m.id, count(len(d.story.orphans), "file"))
+	d.kill(victim)
+	d.act(began, "%s killed without warning: it owned that file and %s more", victim.id, grouped(max(0, len(d.story.orphans)-1)))
 }
 
 // joinOne lets a new member join.
@@ -109,7 +110,8 @@ func (d *demo) joinOne(ctx context.Context, began time.Duration) error {
 	if err != nil {
 		return err
 	}
-	d.story.newcomer, d.story.joinTook = m.id, d.origin.now()-called
+	took := d.origin.now() - called
+	d.story.newcomer = m.id
 	// It owns its share once the others have confirmed that it serves the cache.
 	owned := func() (n int) {
 		for key := range d.origin.loaded() {
@@ -122,8 +124,7 @@ func (d *demo) joinOne(ctx context.Context, began time.Duration) error {
 	bounded, cancel := context.WithTimeout(ctx, demoLease)
 	defer cancel()
 	_ = d.until(bounded, func() bool { return owned() > 0 }) // with few files its share may be none
-	d.story.adopted = owned()
-	d.act(began, "%s joined in %s: it owns %s now", m.id, brief(d.story.joinTook), count(d.story.adopted, "file"))
+	d.act(began, "%s joined in %s: it owns %s now", m.id, brief(took), counted(owned(), "file"))
 	return nil
 }
 
@@ -131,17 +132,18 @@ func (d *demo) joinOne(ctx context.Context, began time.Duration) error {
 func (d *demo) progress(stop <-chan struct{}, began time.Duration) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	var last progressCounts
+	last, lastAt := progressCounts{}, began
 	for {
 		select {
 		case <-stop:
 			return
 		case <-tick.C:
 		}
-		now := d.counts()
-		reads, loads := now.reads-last.reads, now.loads-last.loads
-		d.act(began, "%s reads/s, %s to the origin, %s failed", grouped(reads), grouped(loads), grouped(now.errors-last.errors))
-		last = now
+		now, at := d.counts(), d.origin.now()
+		rate := float64(now.reads-last.reads) / (at - lastAt).Seconds()
+		d.act(began, "%s reads/s, %s to the origin, %s failed",
+			grouped(int(rate)), grouped(now.loads-last.loads), grouped(now.errors-last.errors))
+		last, lastAt = now, at
 	}
 }
 
@@ -158,6 +160,15 @@ func (d *demo) counts() progressCounts {
 		t.mu.Unlock()
 	}
 	return c
+}
+
+// shortened is a key that fits a line.
+func shortened(key string) string {
+	const most = 48
+	if runes := []rune(key); len(runes) > most {
+		return "..." + string(runes[len(runes)-most:])
+	}
+	return key
 }
 
 // act prints a line with the time since the readers began.

@@ -73,8 +73,13 @@ func (d *demo) reportLoads(reads uint64) {
 	d.say("               %s again after an invalidation, %s of the %s that %s owned when it died,\n",
 		grouped(invalidated), grouped(orphaned), grouped(len(d.story.orphans)), d.story.victim)
 	d.say("               %s for other reasons (%s had joined)\n", grouped(again), d.story.newcomer)
-	if fits := int64(demoMembers-1) * demoMemory / 2; d.files.bytes > fits {
-		d.say("               (the files are %d MiB: more than the members keep in memory)\n", d.files.bytes>>20)
+	var displaced uint64
+	for _, m := range d.members {
+		c := m.cache.Stats()
+		displaced += c.Evictions + c.Rejected
+	}
+	if displaced > 0 {
+		d.say("               (%s found no room in memory)\n", counted(int(displaced), "value"))
 	}
 }
 

@@ -24,7 +24,7 @@ func TestTheDemoHasNoErrorsAndSaysWhatHappened(t *testing.T) {
 		t.Fatalf("exit %d\n%s\n%s", r.code, r.out, r.err)
 	}
 	for _, want := range []string{
-		`50 files in `, `invalidated x+, the most popular file`, `n3 killed without warning`, `n5 joined`,
+		`50 files in `, `invalidated x+, the most popular file`, `n\d killed without warning: it owned that file and \d+ more`, `n5 joined`,
 		`(?m)^all +[\d,]+ `, `(?m)^loads +\d+ for 50 files`, `, 0 outdated`, `(?m)^errors +0$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(r.out) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -205,6 +206,38 @@ func TestAnIDThatIsTakenIsRefused(t *testing.T) {
 	r := meshnode(t, "serve", "--nats", first.urlOf(t, "nats"), "--id", "one", "--heartbeat", "100ms", "--cache", "docs=file:.")
 	if r.code != exitFailed || !strings.Contains(r.err, "ID is taken") {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestASecondSignalEndsAMemberThatWaitsForALoad(t *testing.T) {
+	asked, release := make(chan struct{}, 1), make(chan struct{})
+	origin := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked <- struct{}{}
+		<-release
+	}))
+	defer origin.Close()
+	defer close(release)
+	s := serveUp(t, "--embed", "--embed-addr", "127.0.0.1:0", "--cache", "api="+origin.URL+"/{key}")
+	get := exec.Command(program, "get", "api", "x", "--nats", s.urlOf(t, "nats"))
+	if err := get.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer get.Wait()
+	defer get.Process.Kill()
+	select {
+	case <-asked:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the origin is not asked")
+	}
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(s.stderr(), "msg=leaving"); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not begin to leave:\n%s", s.stderr())
+		}
+	}
+	began := time.Now()
+	if code := s.stop(t, syscall.SIGINT); code != exitFailed || time.Since(began) > 2*time.Second {
+		t.Errorf("exit %d after %v:\n%s", code, time.Since(began), s.stderr())
 	}
 }
 
