@@ -60,7 +60,7 @@ func toWire(body any) any {
 			Inc: b.From.Inc, Nonce: b.Nonce, Seq: b.Seq,
 			Heartbeat: micros(b.Heartbeat), Lease: micros(b.Lease),
 			Weight: b.Weight, Reader: b.Reader, Version: b.Version, Hash: b.Hash,
-			Joined: b.Joined, Leaving: b.Leaving, For: micros(b.For), Life: lifeToWire(b.Life),
+			Joined: b.Joined, Leaving: b.Leaving, For: micros(b.For), Tenure: micros(b.Tenure), Life: lifeToWire(b.Life),
 			Caches: each(b.Caches, func(c roster.CacheState) wire.CacheState {
 				return wire.CacheState{Name: c.Name, Owned: c.Owned, For: micros(c.For)}
 			}),
@@ -97,7 +97,7 @@ func fromWire(sender string, msg any) any {
 			From: from(b.Inc), Nonce: b.Nonce, Seq: b.Seq,
 			Heartbeat: fromMicros(b.Heartbeat), Lease: fromMicros(b.Lease),
 			Weight: b.Weight, Reader: b.Reader, Version: b.Version, Hash: b.Hash,
-			Joined: b.Joined, Leaving: b.Leaving, For: fromMicros(b.For), Life: lifeFromWire(b.Life),
+			Joined: b.Joined, Leaving: b.Leaving, For: fromMicros(b.For), Tenure: fromMicros(b.Tenure), Life: lifeFromWire(b.Life),
 			Caches: each(b.Caches, func(c wire.CacheState) roster.CacheState {
 				return roster.CacheState{Name: c.Name, Owned: c.Owned, For: fromMicros(c.For)}
 			}),

@@ -26,6 +26,8 @@ func (m *Beat) check() error {
 		return malformed("beat: lease of %d µs; it must be positive", m.Lease)
 	case m.For < 0:
 		return malformed("beat: member for %d µs; it must not be negative", m.For)
+	case m.Tenure < 0:
+		return malformed("beat: joined %d µs ago; it must not be negative", m.Tenure)
 	case m.Weight < 0 || m.Weight > MaxWeight:
 		return malformed("beat: weight %d; it must be 0 to %d", m.Weight, MaxWeight)
 	case len(m.Version) > MaxVersionBytes:

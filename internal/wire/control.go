@@ -67,6 +67,7 @@ type Beat struct {
 	Caches    []CacheState `cbor:"14,keyasint,omitempty"`
 	Peers     []PeerState  `cbor:"15,keyasint,omitempty"`
 	Applied   []Applied    `cbor:"16,keyasint,omitempty"`
+	Tenure    int64        `cbor:"17,keyasint,omitempty"` // since the process first joined, in whatever incarnation
 }
 
 // Told carries invalidations of the sender.

@@ -59,6 +59,8 @@ func (r *reader) beat(m *Beat) {
 			}
 		case 16:
 			m.Applied = r.applied("applied")
+		case 17:
+			m.Tenure = r.int()
 		default:
 			r.skip(1)
 		}

@@ -31,7 +31,7 @@ func samples() map[string]sample {
 	applied := []Applied{{Source: a, Upto: 2, Age: 1_500_000}, {Source: b}}
 	return map[string]sample{
 		"beat": {msg: &Beat{Inc: 5, Nonce: 0x0123456789abcdef, Seq: 300, Heartbeat: 1_000_000, Lease: 5_000_000, Weight: 2,
-			Reader: true, Version: "v0.1.0", Hash: 1, Joined: true, Leaving: true, For: 60_000_000, Life: -1,
+			Reader: true, Version: "v0.1.0", Hash: 1, Joined: true, Leaving: true, For: 60_000_000, Life: -1, Tenure: 90_000_000,
 			Caches:  []CacheState{{Name: "users", Owned: true, For: 59_000_000}, {Name: "new"}},
 			Peers:   []PeerState{{Instance: a, Seen: 299, Waits: true, Counts: true}, {Instance: b}},
 			Applied: applied}},
