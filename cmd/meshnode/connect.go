@@ -77,11 +77,7 @@ func visit(ctx context.Context, f connectFlags, timeout time.Duration, do func(c
 	if err != nil {
 		return withHint(err)
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), leaveWait)
-		defer cancel()
-		n.Leave(ctx)
-	}()
+	defer leaveSoon(n)
 	err = do(ctx, visitor{n, f.mesh})
 	// The mesh says that the deadline passed, the user set a timeout.
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
@@ -96,6 +92,21 @@ func withHint(err error) error {
 		return fmt.Errorf("%w: start one, name one with --nats, or run 'meshnode serve --embed', which brings its own", err)
 	}
 	return err
+}
+
+// leaveSoon leaves, within leaveWait: the process ends anyway.
+func leaveSoon(n *node.Node) {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveWait)
+	defer cancel()
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		n.Leave(ctx)
+	}()
+	select {
+	case <-left:
+	case <-ctx.Done():
+	}
 }
 
 // visitorID tells whoever reads the members' logs who came by.

@@ -50,6 +50,42 @@ func TestTheDemoFailsWhenAReadIsOutdatedOrFails(t *testing.T) {
 	}
 }
 
+func TestTheDemoNoticesAnOutdatedRead(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a"), []byte("data"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	origin, err := newDemoOrigin(dir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer origin.close()
+	d := &demo{out: &strings.Builder{}, origin: origin, floors: newFloors()}
+	defer d.leave()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := d.start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var seen tally
+	m := d.members[0]
+	d.readOne(m, "a", &seen)
+	d.floors.raise("a", origin.now()) // as if an Invalidate had been forgotten
+	d.readOne(m, "a", &seen)
+	if seen.errors != 0 || seen.checked != 1 || seen.outdated != 1 {
+		t.Fatalf("%d errors (%v), %d of %d outdated, want 1 of 1", seen.errors, seen.firstErr, seen.outdated, seen.checked)
+	}
+	called := origin.now()
+	if err := m.cache.Invalidate(ctx, "a"); err != nil {
+		t.Fatal(err)
+	}
+	d.floors.raise("a", called)
+	d.readOne(m, "a", &seen)
+	if seen.errors != 0 || seen.checked != 2 || seen.outdated != 1 {
+		t.Errorf("after an Invalidate %d of %d are outdated, want 1 of 2", seen.outdated, seen.checked)
+	}
+}
+
 func TestAStampedValueIsRefusedForAnotherKeyAndWhenCut(t *testing.T) {
 	v := stamp{7, time.Second}.put("a", []byte("data"))
 	if s, err := readStamp("a", v); err != nil || s != (stamp{7, time.Second}) {

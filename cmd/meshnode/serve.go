@@ -18,8 +18,11 @@ import (
 
 // Bounds of a member's start and leave.
 const (
-	startWait     = 30 * time.Second
-	serveLeaveMax = 15 * time.Second
+	startWait = 30 * time.Second
+	// handOverWait is for the heirs; what is not handed over then is loaded again.
+	handOverWait = 12 * time.Second
+	// leaveMax is for all of the leave, closing included.
+	leaveMax = 15 * time.Second
 )
 
 func newServe(s streams) *cobra.Command {
@@ -153,7 +156,7 @@ func leave(n *node.Node, signals <-chan os.Signal, why os.Signal, log *slog.Logg
 	if why != nil {
 		log.Info("leaving", "signal", why.String())
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), serveLeaveMax)
+	ctx, cancel := context.WithTimeout(context.Background(), handOverWait)
 	defer cancel()
 	left := make(chan error, 1)
 	go func() { left <- n.Leave(ctx) }()
@@ -164,6 +167,8 @@ func leave(n *node.Node, signals <-chan os.Signal, why os.Signal, log *slog.Logg
 		}
 		log.Info("left")
 		return nil
+	case <-time.After(leaveMax):
+		return fmt.Errorf("not left within %v", leaveMax)
 	case sig := <-signals:
 		return fmt.Errorf("ended by a second signal (%v) before it had left", sig)
 	}
