@@ -61,8 +61,12 @@ func newTown(t *testing.T, s *testenv.Server, n int) *town {
 	ctx, cancel := context.WithTimeout(context.Background(), bound)
 	t.Cleanup(cancel)
 	w := &town{t: t, ctx: ctx, server: s, log: &logBook{}}
+	cfg := mesh.Config{}
+	if s.URL() != "" {
+		cfg.Heartbeat = 300 * time.Millisecond // of real time
+	}
 	for range n {
-		w.join(mesh.Config{})
+		w.join(cfg)
 	}
 	return w
 }

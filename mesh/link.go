@@ -510,6 +510,10 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 				value = append([]byte(nil), value...)
 			}
 			r.data = value
+			if k.core != nil && int64(len(value)) > k.core.opts.MaxValueBytes {
+				r.status, r.data = wire.TooLarge, nil
+				r.result.Error = tooLarge(int64(len(value)), k.key, k.core.opts.MaxValueBytes)
+			}
 		}
 		ended = append(ended, ending{k, r})
 	}

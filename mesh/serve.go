@@ -1,6 +1,8 @@
 package mesh
 
 import (
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -219,14 +221,23 @@ type part struct {
 func (p *part) add(res wire.Result, value []byte) {
 	res.Length = int64(len(value))
 	res.Spent = (p.m.clock.now() - p.by.received) / int64(time.Microsecond)
-	if p.size > 0 && p.size+len(value) > answerPart {
+	if p.size > 0 && p.size+sizeOf(&res, value) > answerPart {
 		p.send()
 	}
 	p.results = append(p.results, res)
 	if len(value) > 0 {
 		p.values = append(p.values, value)
 	}
-	p.size += len(value) + 64 + len(res.Error)
+	p.size += sizeOf(&res, value)
+}
+
+// sizeOf is about what a result takes in a message.
+func sizeOf(res *wire.Result, value []byte) int {
+	size := 64 + len(value) + len(res.Error) + len(res.ETag)
+	for _, tag := range res.Tags {
+		size += len(tag) + 3
+	}
+	return size
 }
 
 // send sends what has gathered. The first message goes out even when it is empty.
@@ -245,7 +256,14 @@ func (m *Mesh) sendAnswer(to string, a *wire.Answer, values [][]byte) {
 		m.log.Error("cachemesh: cannot encode an answer", "error", err)
 		return
 	}
-	if err := m.nc.Publish(m.subj.Answer(to), data); err != nil && !m.closed.Load() {
+	err = m.nc.Publish(m.subj.Answer(to), data)
+	if errors.Is(err, nats.ErrMaxPayload) && len(a.Results) == 1 && a.Results[0].Status != wire.Failed {
+		a.Results[0] = wire.Result{Number: a.Results[0].Number, Status: wire.Failed, Error: fmt.Sprintf(
+			"mesh: the answer takes %d bytes with the tags and the ETag, and a message on this NATS %d", len(data), m.nc.MaxPayload())}
+		m.sendAnswer(to, a, nil)
+		return
+	}
+	if err != nil && !m.closed.Load() {
 		m.log.Debug("cachemesh: not sent", "to", to, "error", err)
 	}
 }
@@ -266,14 +284,14 @@ func (l *link) flushAnswers() bool {
 		var values [][]byte
 		size, n := 0, 0
 		for _, x := range late {
-			if x.inc != inc || n > 0 && size+len(x.value) > answerPart {
+			if x.inc != inc || n > 0 && size+sizeOf(&x.result, x.value) > answerPart {
 				break
 			}
 			a.Results = append(a.Results, x.result)
 			if len(x.value) > 0 {
 				values = append(values, x.value)
 			}
-			size += len(x.value) + 64 + len(x.result.Error)
+			size += sizeOf(&x.result, x.value)
 			n++
 		}
 		l.m.sendAnswer(l.id, a, values)
