@@ -118,6 +118,7 @@ func (r *fetch) answered(by string, a reply) {
 		r.f.Land(out, nil)
 	case wire.NotMine:
 		c.stats.redirects.Add(1)
+		c.hints.drop(key) // whoever was asked does not own it, whatever was said before
 		r.step(r.route.Redirect(self, by, a.result.Instead, c.rank(key)))
 	case wire.NotFound, wire.Failed, wire.Overloaded, wire.TooLarge:
 		r.land(outcome{}, a.err(key))

@@ -123,7 +123,11 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string) {
 		}
 		c.startLoad(f, fill, trace)
 	}
-	c.m.link(prev).ask(&call{core: c, key: key, kind: wire.AskTakeOver, trace: trace, done: done})
+	k := &call{core: c, key: key, kind: wire.AskTakeOver, trace: trace, done: done}
+	if !f.Pinned() && c.m.host.view.Load().share(c.name).owners.Owner(key) == c.m.cfg.ID {
+		k.flags = wire.FlagOwner // else it was offered the key, or acts for an owner that cannot be reached
+	}
+	c.m.link(prev).ask(k)
 }
 
 // pull takes key over from a member that offers it: a leaver, or one that has Set it.

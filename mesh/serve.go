@@ -420,7 +420,7 @@ func (c *core) serveTakeOver(by asker, q *wire.Question) (wire.Result, []byte, b
 	key := string(q.Key)
 	c.stats.takeOversServed.Add(1)
 	vw := c.m.host.current(by.received)
-	if vw.share(c.name).owners.Owner(key) == c.m.cfg.ID {
+	if q.Flags&wire.FlagOwner != 0 && vw.share(c.name).owners.Owner(key) == c.m.cfg.ID {
 		c.hints.put(key, by.id, by.received) // the view here has not heard of it yet
 	}
 	v := c.offers.get(key)

@@ -69,6 +69,9 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 	if err != nil {
 		return err
 	}
+	if err := c.ready(ctx); err != nil && c.m.closed.Load() {
+		return err
+	}
 	if newer, err := c.holdsNewer(ctx, key, v.Version); newer || err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ func (k Asked) String() string {
 const (
 	FlagFresh      uint8 = 1 << iota // load again
 	FlagCachedOnly                   // load nothing
+	FlagOwner                        // AskTakeOver: the asker's view says that it owns the key
 )
 
 // Ask is a batch of questions to one member. What it carries of invalidations
