@@ -98,6 +98,7 @@ func TestAMistakeInTheCommandLineExitsWith2AndSaysWhatIsRight(t *testing.T) {
 		"invalidate a":                                                                "one KEY or more",
 		"members x":                                                                   "no arguments",
 		"stats x":                                                                     "no arguments",
+		"help x":                                                                      `no command "x"`,
 		"version x":                                                                   "no arguments",
 		"demo x":                                                                      "no arguments",
 		"demo --dir /no/such/directory":                                               "not a directory",

@@ -35,6 +35,7 @@ share over NATS, and looks into a mesh that runs.
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetHelpCommand(newHelp())
 	root.AddCommand(
 		newServe(s),
 		newGet(s),
@@ -45,6 +46,22 @@ share over NATS, and looks into a mesh that runs.
 		newVersion(s),
 	)
 	return root
+}
+
+// newHelp is cobra's help command, but for a topic that there is not: that is a
+// mistake like any other.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about any command",
+		RunE: func(cmd *cobra.Command, topic []string) error {
+			about, rest, err := cmd.Root().Find(topic)
+			if err != nil || len(rest) > 0 {
+				return usagef("there is no command %q to help with", strings.Join(topic, " "))
+			}
+			return about.Help()
+		},
+	}
 }
 
 // args makes a mistake in the number of arguments a usage error that says what
