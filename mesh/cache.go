@@ -235,7 +235,15 @@ func (c *Cache[V]) Clear(ctx context.Context) error {
 // Stats is a snapshot of what this member has done for the cache.
 func (c *Cache[V]) Stats() CacheStats { return c.c.snapshot() }
 
-func collect(opts []ReadOption) (o readOptions) {
+// collect allocates nothing where there are no options.
+func collect(opts []ReadOption) readOptions {
+	if len(opts) == 0 {
+		return readOptions{}
+	}
+	return collectSome(opts)
+}
+
+func collectSome(opts []ReadOption) (o readOptions) {
 	for _, opt := range opts {
 		if opt.apply != nil {
 			opt.apply(&o)
