@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/cachemesh/cachemesh/internal/roster"
@@ -93,10 +95,11 @@ func (m *Mesh) end() {
 			c.close()
 		}
 		m.linkMu.Lock()
-		for _, l := range m.links {
+		links := slices.Collect(maps.Values(m.links))
+		m.linkMu.Unlock()
+		for _, l := range links { // without the lock: who waits may ask elsewhere
 			l.close()
 		}
-		m.linkMu.Unlock()
 		m.transfers.clear()
 	})
 }

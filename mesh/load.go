@@ -25,6 +25,11 @@ type loading struct {
 // startLoad loads: with others that miss at the same time where the loader takes
 // many keys, else by itself.
 func (c *core) startLoad(f *flight, fill *store.Fill, trace string) {
+	if c.m.closed.Load() {
+		fill.End()
+		f.Land(outcome{}, ErrClosed)
+		return
+	}
 	if c.loader.one == nil { // a Reader owns nothing, and loads nothing as a last resort
 		fill.End()
 		f.Land(outcome{}, ErrNoOwner)
