@@ -55,13 +55,15 @@ type readOptions struct {
 	cachedOnly bool
 	maxAge     time.Duration // 0: any
 
+	began    int64  // when the read began
 	isolated bool   // cut off for too long: memory is not to be used
 	trace    string // the caller's traceparent, where somebody traces
 }
 
-// tooOld reports whether v is older at now than the read allows.
+// tooOld reports whether v is older at now than the read allows. What was loaded
+// for the read is not, however long that took.
 func (o readOptions) tooOld(v *storeValue, now int64) bool {
-	return o.maxAge > 0 && now-v.Began > int64(o.maxAge)
+	return o.maxAge > 0 && now-v.Began > int64(o.maxAge) && (o.began == 0 || v.Began < o.began)
 }
 
 // ReadOption changes one read.

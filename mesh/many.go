@@ -1,8 +1,6 @@
 package mesh
 
-import (
-	"context"
-)
+import "context"
 
 // readResult is what one key of a batch came to.
 type readResult struct {
@@ -27,10 +25,7 @@ func (c *core) readMany(ctx context.Context, keys []string, o readOptions) map[s
 
 func (c *core) readAll(ctx context.Context, keys []string, o readOptions) map[string]readResult {
 	results := make(map[string]readResult, len(keys))
-	type waiting struct {
-		key string
-		f   *flight
-	}
+	o.began = c.m.clock.now()
 	var misses []string
 	for _, key := range keys {
 		if _, twice := results[key]; twice {
@@ -76,34 +71,45 @@ func (c *core) readAll(ctx context.Context, keys []string, o readOptions) map[st
 		}
 		return results
 	}
-	var flights []waiting
-	together := &gathering{}
-	c.batch.hold()
-	for i, key := range misses {
-		f, err := c.join(ctx, key, o, together)
-		if err != nil {
-			c.batch.release()
-			together.send()
-			for _, w := range flights {
-				w.f.Leave()
-			}
-			_ = fail(misses[:i], err)
-			return fail(misses[i:], err)
-		}
-		flights = append(flights, waiting{key, f})
-	}
-	c.batch.release()
-	together.send()
-	for _, w := range flights {
-		out, again, err := c.settleRead(ctx, w.f, o)
-		if again {
-			alone := o
-			alone.fresh = alone.fresh || err == nil
-			out, err = c.miss(ctx, w.key, alone)
-		}
-		results[w.key] = readResult{out, err}
-	}
+	c.settleMany(ctx, misses, o, results)
 	return results
+}
+
+// settleMany waits for the flights of keys, as miss does for that of one: what has to be read
+// again is read again together.
+func (c *core) settleMany(ctx context.Context, keys []string, o readOptions, results map[string]readResult) {
+	for try := 0; len(keys) > 0; try++ {
+		flights := make([]*flight, len(keys))
+		together := &gathering{}
+		c.batch.hold()
+		var err error
+		for i, key := range keys {
+			if err == nil { // one that finds nobody to ask has waited for all
+				flights[i], err = c.join(ctx, key, o, together)
+			}
+			if err != nil {
+				results[key] = readResult{err: err}
+			}
+		}
+		c.batch.release()
+		together.send()
+		var later []string
+		tooOld := false
+		for i, key := range keys {
+			if flights[i] == nil {
+				continue
+			}
+			out, again, err := c.settleRead(ctx, flights[i], o)
+			if again && try < tries {
+				later = append(later, key)
+				tooOld = tooOld || err == nil
+				continue
+			}
+			results[key] = readResult{out, err}
+		}
+		keys = later
+		o.fresh = o.fresh || tooOld && try > 0
+	}
 }
 
 // gathering holds back the questions of one batch of reads until all are known, so

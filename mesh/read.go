@@ -25,6 +25,7 @@ func (c *core) read(ctx context.Context, key string, o readOptions) (outcome, er
 		}
 		now = c.m.clock.now()
 	}
+	o.began = now
 	if out, ok := c.recall(key, &o, now); ok {
 		return out, c.absent(key, out)
 	}
@@ -94,19 +95,19 @@ func (c *core) miss(ctx context.Context, key string, o readOptions) (outcome, er
 		if !again || try >= tries {
 			return out, err
 		}
-		if err == nil { // it was too old for this read
+		if err == nil && try > 0 { // too old twice: once more, joining nothing
 			o.fresh = true
 		}
 	}
 }
 
 // settleRead waits for f and says what it means for a read with the options o. again:
-// the read is to begin anew, with Fresh where there is no error.
+// the read is to begin anew; where there is no error, because what f gave is too old.
 func (c *core) settleRead(ctx context.Context, f *flight, o readOptions) (out outcome, again bool, err error) {
 	key := f.Key()
 	if old := c.fallback(key, o); old != nil {
 		var dropped bool
-		if out, dropped, err = c.waitSoftly(ctx, f, old); dropped {
+		if out, dropped, err = c.waitSoftly(ctx, f, old, o.began); dropped {
 			return outcome{}, true, errNothing
 		}
 	} else {

@@ -363,7 +363,7 @@ func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) 
 	}
 	o := readOptions{
 		fresh: q.Flags&wire.FlagFresh != 0, cachedOnly: q.Flags&wire.FlagCachedOnly != 0,
-		maxAge: fromMicros(q.MaxAge), trace: q.Trace,
+		maxAge: fromMicros(q.MaxAge), trace: q.Trace, began: by.received,
 	}
 	if v := c.store.Get(key, by.received); v != nil && !o.fresh && c.stands(v, by.received) && !o.tooOld(v, by.received) {
 		if vw := c.m.host.view.Load(); v.View.Load() != vw.Number {

@@ -56,11 +56,11 @@ func (c *core) fallback(key string, o readOptions) *storeValue {
 	return v
 }
 
-// waitSoftly waits for f for SoftTimeout, then answers with old while f goes on.
-// again: old has been dropped meanwhile, and the read must begin anew.
-func (c *core) waitSoftly(ctx context.Context, f *flight, old *storeValue) (out outcome, again bool, err error) {
+// waitSoftly waits for f until SoftTimeout after the read began, then answers with
+// old while f goes on. again: old has been dropped meanwhile, and the read must begin anew.
+func (c *core) waitSoftly(ctx context.Context, f *flight, old *storeValue, began int64) (out outcome, again bool, err error) {
 	f.Pin()
-	soft, cancel := context.WithTimeout(ctx, c.opts.SoftTimeout)
+	soft, cancel := context.WithTimeout(ctx, c.opts.SoftTimeout-left(c.m.clock.now(), began))
 	defer cancel()
 	out, err = f.Wait(soft)
 	if err == nil || soft.Err() == nil || ctx.Err() != nil || isLanded(err) {
