@@ -82,9 +82,12 @@ func (c *core) youth() time.Duration {
 }
 
 // takeOver asks prev for what it holds or is loading, before this member loads.
+// Where prev holds nothing, for it came to own the key hardly earlier than this
+// member, it asks who held the key before prev, too.
 func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string) {
 	c.stats.takeOvers.Add(1)
 	key := f.Key()
+	var ask func(id string)
 	done := func(r reply) {
 		now := c.m.clock.now()
 		switch r.status {
@@ -111,6 +114,11 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string) {
 			f.Land(outcome{}, r.err(key))
 			return
 		}
+		if id := c.m.host.current(now).share(c.name).earlier(c.m.cfg.ID, key, prev); r.status == wire.Nothing && !f.Pinned() && id != "" {
+			prev = ""
+			ask(id)
+			return
+		}
 		if v := c.store.Get(key, now); v != nil && c.stands(v, now) { // a Set has put it meanwhile
 			fill.End()
 			f.Land(outcome{value: v, source: sourceOf(v)}, nil)
@@ -123,11 +131,20 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string) {
 		}
 		c.startLoad(f, fill, trace)
 	}
+	ask = func(id string) {
+		c.m.link(id).ask(c.takeOverCall(f, trace, done))
+	}
+	ask(prev)
+}
+
+// takeOverCall is the question of takeOver.
+func (c *core) takeOverCall(f *flight, trace string, done func(reply)) *call {
+	key := f.Key()
 	k := &call{core: c, key: key, kind: wire.AskTakeOver, trace: trace, done: done}
 	if !f.Pinned() && c.m.host.view.Load().share(c.name).owners.Owner(key) == c.m.cfg.ID {
 		k.flags = wire.FlagOwner // else it was offered the key, or acts for an owner that cannot be reached
 	}
-	c.m.link(prev).ask(k)
+	return k
 }
 
 // pull takes key over from a member that offers it: a leaver, or one that has Set it.

@@ -22,9 +22,10 @@ type share struct {
 	// owners that are older than this member. Ranking first in them is to
 	// have held the key before.
 	heirs, elders *hashing.Set
-	self          bool  // this member owns a share
-	since         int64 // and has since then
-	opening       bool  // it has opened the cache, and the opening is not confirmed yet
+	late          map[string]bool // elders that came hardly earlier than this member
+	self          bool            // this member owns a share
+	since         int64           // and has since then
+	opening       bool            // it has opened the cache, and the opening is not confirmed yet
 	leavers       bool
 }
 
@@ -32,7 +33,10 @@ var noShare = &share{owners: hashing.New(), heirs: hashing.New(), elders: hashin
 
 func newView(rv *roster.View) *view {
 	v := &view{View: rv, shares: map[string]*share{}}
-	type sets struct{ owners, leavers, elders []hashing.Member }
+	type sets struct {
+		owners, leavers, elders []hashing.Member
+		late                    map[string]bool
+	}
 	all := map[string]*sets{}
 	mine := map[string]roster.Cache{}
 	for _, m := range rv.Members {
@@ -50,7 +54,7 @@ func newView(rv *roster.View) *view {
 		for _, c := range m.Caches {
 			s := all[c.Name]
 			if s == nil {
-				s = &sets{}
+				s = &sets{late: map[string]bool{}}
 				all[c.Name] = s
 			}
 			member := hashing.Member{ID: m.ID, Weight: m.Weight}
@@ -63,6 +67,9 @@ func newView(rv *roster.View) *view {
 				s.owners = append(s.owners, member)
 				if own, ok := mine[c.Name]; ok && !m.Self && own.Owned && c.Since < own.Since {
 					s.elders = append(s.elders, member)
+					if own.Since-c.Since < int64(lateElder) {
+						s.late[m.ID] = true
+					}
 				}
 			}
 		}
@@ -71,6 +78,7 @@ func newView(rv *roster.View) *view {
 		own, opened := mine[name]
 		sh := &share{
 			owners:  hashing.New(s.owners...),
+			late:    s.late,
 			leavers: len(s.leavers) > 0,
 			self:    opened && own.Owned,
 			since:   own.Since,
@@ -103,6 +111,22 @@ func (s *share) previous(self, key string, now int64, young time.Duration) strin
 		set = s.heirs
 	}
 	if id := set.Owner(key); id != self {
+		return id
+	}
+	return ""
+}
+
+// lateElder is how much earlier than this member an elder must have come to have
+// taken over, in all likelihood, what it owns.
+const lateElder = 10 * time.Second
+
+// earlier names who held key before prev came to own it, "" if prev has had the
+// time to take it over, or if nobody else did.
+func (s *share) earlier(self, key, prev string) string {
+	if !s.late[prev] {
+		return ""
+	}
+	if id := s.elders.Without(prev).Owner(key); id != self {
 		return id
 	}
 	return ""

@@ -42,7 +42,11 @@ func (r *Roster) look() *View {
 			Version: p.version, Since: p.since}
 		owns := p.joined && !p.leaving && !p.reader
 		for _, c := range p.caches {
-			m.Caches = append(m.Caches, Cache{Name: c.name, Owned: owns, Since: c.since})
+			since := int64(never) // not confirmed there yet: of two that open it at once neither is the elder
+			if c.owned {
+				since = c.since
+			}
+			m.Caches = append(m.Caches, Cache{Name: c.name, Owned: owns, Since: since})
 		}
 		v.Members = append(v.Members, m)
 	}

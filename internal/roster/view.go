@@ -39,7 +39,8 @@ type Cache struct {
 	// an announced opening counts; for this one the opening must have been
 	// confirmed by everybody counted.
 	Owned bool
-	// Since when it has been owned, by the host's clock.
+	// Since when it has been owned, by the host's clock; for another member
+	// math.MaxInt64 until that has told that its opening is confirmed.
 	Since int64
 }
 
