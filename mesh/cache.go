@@ -254,6 +254,16 @@ func collectSome(opts []ReadOption) (o readOptions) {
 
 // decoded is the value's V, decoded once per member.
 func decoded[V any](c *core, v *storeValue) (V, error) {
+	if c.coder.plain { // the bytes are the value
+		var value V
+		switch p := any(&value).(type) {
+		case *[]byte:
+			*p = v.Data
+		case *string:
+			*p = stringOf(v.Data)
+		}
+		return value, nil
+	}
 	if d, ok := v.Decoded(); ok {
 		value, _ := d.(V) // a nil interface V comes out as its zero
 		return value, nil

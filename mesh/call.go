@@ -23,11 +23,10 @@ type call struct {
 	offset   int64
 	length   int64
 
-	// done is called once, from a goroutine that must not be blocked.
-	done func(reply)
-	// queued is told when the load asked for waits for its turn, and when it
-	// no longer does; nil: nobody cares.
-	queued func(bool)
+	// fetch is told of the end, where the call is one of a fetch; else done is.
+	// Both are called once, from a goroutine that must not be blocked.
+	fetch *fetch
+	done  func(reply)
 
 	number  uint64
 	inc     uint64 // of the instance that is asked; 0: whoever has the ID
@@ -38,6 +37,29 @@ type call struct {
 	batch   uint64 // that it was last sent in
 	working bool   // the member has it and is at work
 	again   bool   // it is among the calls and in the queue: to be repeated
+	reply   reply  // that it has ended with, once it is off the link
+}
+
+// end tells who waits for the call how it has ended.
+func (k *call) end(r reply) {
+	switch {
+	case k.fetch != nil:
+		k.fetch.answered(&r)
+	case k.done != nil:
+		k.done(r)
+	}
+}
+
+// waits notes whether the load asked for waits for its turn.
+func (k *call) waits(queued bool) {
+	if k.fetch == nil {
+		return
+	}
+	phase := phaseLoading
+	if queued {
+		phase = phaseQueued
+	}
+	k.fetch.f.SetPhase(phase)
 }
 
 // reply is what a call ends with. Status 0: the member cannot be reached.

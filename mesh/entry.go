@@ -55,9 +55,10 @@ type readOptions struct {
 	cachedOnly bool
 	maxAge     time.Duration // 0: any
 
-	began    int64  // when the read began
-	isolated bool   // cut off for too long: memory is not to be used
-	trace    string // the caller's traceparent, where somebody traces
+	began    int64       // when the read began
+	held     *storeValue // what memory had for the key, and could not answer with
+	isolated bool        // cut off for too long: memory is not to be used
+	trace    string      // the caller's traceparent, where somebody traces
 }
 
 // tooOld reports whether v is older at now than the read allows. What was loaded

@@ -20,6 +20,12 @@ type fetch struct {
 	reads uint32 // of the replica that it replaces
 	// together gathers the first questions of a batch of reads; nil: this one is alone.
 	together *gathering
+
+	// first is the first question, and value what an answer makes: in place, for
+	// most fetches need no more.
+	first call
+	asked bool
+	value storeValue
 }
 
 // fetchFrom joins the flight that asks another member for key, or starts one
@@ -36,15 +42,8 @@ func (c *core) fetchFrom(owner, key string, o readOptions, g *gathering) *flight
 		}
 	}
 	r := &fetch{c: c, f: f, fill: c.store.Begin(key), o: o, together: g}
-	if old := c.store.Peek(key); old != nil {
-		if !o.fresh && !o.isolated {
-			if now := c.m.clock.now(); old.Until > now && c.stands(old, now) && !o.tooOld(old, now) { // landed since the caller looked
-				r.fill.End()
-				f.Land(outcome{value: old, source: sourceOf(old)}, nil)
-				return f
-			}
-		}
-		r.reads = old.Reads.Swap(0)
+	if o.held != nil {
+		r.reads = o.held.Reads.Swap(0)
 	}
 	r.step(r.route.Start(c.m.cfg.ID, owner))
 	r.together = nil // later questions go by themselves
@@ -61,16 +60,14 @@ func (r *fetch) step(s roster.Step) {
 			return
 		}
 		c.stats.fetches.Add(1)
-		k := &call{core: c, key: key, kind: wire.AskGet, maxAge: r.o.maxAge, reads: r.reads, ruledOut: r.route.RuledOut(), trace: r.o.trace}
+		k := &r.first
+		if r.asked { // it may still be in a queue, to be repeated
+			k = new(call)
+		}
+		r.asked = true
+		*k = call{core: c, key: key, kind: wire.AskGet, maxAge: r.o.maxAge, reads: r.reads, ruledOut: r.route.RuledOut(), trace: r.o.trace, fetch: r}
 		if r.o.fresh {
 			k.flags |= wire.FlagFresh
-		}
-		k.done = func(a reply) { r.answered(s.Ask, a) }
-		k.queued = func(waits bool) {
-			r.f.SetPhase(phaseLoading)
-			if waits {
-				r.f.SetPhase(phaseQueued)
-			}
 		}
 		r.f.OnAbandon(func() { l.forget(k) })
 		r.together.ask(l, k)
@@ -98,12 +95,14 @@ func (r *fetch) land(out outcome, err error) {
 	r.f.Land(out, err)
 }
 
-func (r *fetch) answered(by string, a reply) {
-	c, key, self := r.c, r.f.Key(), r.c.m.cfg.ID
+// answered is told how a question has ended.
+func (r *fetch) answered(a *reply) {
+	c, key, self, by := r.c, r.f.Key(), r.c.m.cfg.ID, a.from
 	switch a.status {
 	case wire.Value:
 		now := c.m.clock.now()
-		v := c.received(a, now)
+		v := &r.value
+		c.receive(v, a, now)
 		out := outcome{value: v, source: Owner}
 		switch {
 		case a.result.Flags&wire.FlagNoKeep != 0:
@@ -133,7 +132,10 @@ func (r *fetch) answered(by string, a reply) {
 // here already: no key goes back to an older load on one member.
 func (r *fetch) keep(v *storeValue, hot bool, now int64) {
 	c, key := r.c, r.f.Key()
-	held := c.store.Peek(key)
+	held := r.o.held
+	if hot || held != nil || r.o.fresh {
+		held = c.store.Peek(key)
+	}
 	shown := held != nil && held.Until > now // a reader here may have seen it
 	if shown && held.Version > v.Version && v.Version != 0 || !hot && !shown || !c.m.host.view.Load().Joined {
 		r.fill.End()

@@ -192,14 +192,18 @@ func (c *core) keepOwn(fill *store.Fill, key string, v *storeValue, now int64) b
 // received makes a value of an answer. The whole round trip, less what the
 // answerer says it spent, is taken off its life.
 func (c *core) received(r reply, now int64) *storeValue {
+	v := new(storeValue)
+	c.receive(v, &r, now)
+	return v
+}
+
+// receive is received into a value that is new.
+func (c *core) receive(v *storeValue, r *reply, now int64) {
 	res := &r.result
-	v := &storeValue{
-		Data:    r.data,
-		Began:   now - int64(fromMicros(res.Age)) - int64(r.trip),
-		Expires: forever,
-		Owner:   r.from,
-		ETag:    res.ETag, Version: res.Version, Tags: res.Tags,
-	}
+	v.Data, v.Owner = r.data, r.from
+	v.Began = now - int64(fromMicros(res.Age)) - int64(r.trip)
+	v.Expires = forever
+	v.ETag, v.Version, v.Tags = res.ETag, res.Version, res.Tags
 	if life := fromMicros(res.Life); life != NoExpiry {
 		v.Expires = now + int64(life) - int64(r.trip)
 	}
@@ -207,5 +211,4 @@ func (c *core) received(r reply, now int64) *storeValue {
 	if !c.coder.plain {
 		v.Cost = 2 * int64(len(r.data))
 	}
-	return v
 }

@@ -23,6 +23,7 @@ type host struct {
 	timer  *time.Timer              // for the roster's next tick
 
 	view atomic.Pointer[view]
+	self atomic.Uint64 // this member's present incarnation
 	// ticked is when the roster was last ticked: a member that finds it a lease
 	// old has been stopped.
 	ticked atomic.Int64
@@ -46,6 +47,7 @@ func newHost(m *Mesh, nonce uint64, version string, hash uint8) *host {
 		refused: make(chan string, 1),
 	}
 	h.view.Store(newView(h.roster.View()))
+	h.self.Store(h.roster.Self().Inc)
 	h.ticked.Store(now)
 	return h
 }
@@ -63,6 +65,7 @@ func (h *host) step(event func(r *roster.Roster, now int64) roster.Effects) {
 // carryOut is the part of the effects that must be done before the next step.
 // The lock is held.
 func (h *host) carryOut(e roster.Effects) {
+	h.self.Store(h.roster.Self().Inc)
 	if e.Drop {
 		h.m.dropAll()
 	}
@@ -170,4 +173,19 @@ func (h *host) wake() <-chan struct{} {
 		return nil
 	}
 	return h.awake
+}
+
+// inc is this member's present incarnation.
+func (h *host) inc() uint64 { return h.self.Load() }
+
+// instance is the incarnation of the member with that ID, 0 if none is known, and
+// whether invalidations wait for it. Of a member that is counted the view knows.
+func (h *host) instance(id string) (inc uint64, waited bool) {
+	if inc, ok := h.view.Load().incs[id]; ok {
+		return inc, true
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	inst, waits := h.roster.Known(id)
+	return inst.Inc, waits
 }

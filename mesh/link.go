@@ -56,6 +56,10 @@ type link struct {
 	closed  bool
 
 	wake chan struct{} // one place: there is something to do
+
+	// What the link's goroutine alone uses, again and again.
+	asking wire.Ask
+	buf    []byte
 }
 
 // lateAnswer is the result of a question whose answer took a while.
@@ -105,12 +109,11 @@ func (l *link) nudge() {
 // its answer, or with status 0 when the member cannot be reached.
 func (l *link) ask(calls ...*call) {
 	now := l.m.clock.now()
-	l.m.host.mu.Lock()
-	inst, waits := l.m.host.roster.Known(l.id)
-	l.m.host.mu.Unlock()
-	for _, k := range calls {
-		k.number = l.m.stats.questions.Add(1)
-		k.began, k.inc, k.waited = now, inst.Inc, waits
+	inc, waited := l.m.host.instance(l.id)
+	first := l.m.stats.questions.Add(uint64(len(calls))) - uint64(len(calls)) + 1
+	for i, k := range calls {
+		k.number = first + uint64(i)
+		k.began, k.inc, k.waited = now, inc, waited
 	}
 	l.mu.Lock()
 	if l.closed {
@@ -218,9 +221,7 @@ func (l *link) takeAll() []*call {
 
 func (l *link) fail(ended []*call) {
 	for _, k := range ended {
-		if k.done != nil {
-			k.done(reply{from: l.id})
-		}
+		k.end(reply{from: l.id})
 	}
 }
 
@@ -247,13 +248,10 @@ func (l *link) flushQuestions() bool {
 		l.queue = nil
 	}
 	l.batch++
-	ask := &wire.Ask{To: taken[0].inc, Batch: l.batch, Questions: make([]wire.Question, 0, n)}
-	var targets []roster.Target
+	ask := &l.asking
+	*ask = wire.Ask{To: taken[0].inc, Batch: l.batch, Questions: ask.Questions[:0], Caches: ask.Caches[:0]}
 	for _, k := range taken {
 		l.add(ask, k)
-		if k.core != nil {
-			targets = append(targets, roster.Target{Cache: k.core.name, Kind: roster.ByKey, Key: k.key})
-		}
 		if k.kind == wire.AskCancel {
 			continue
 		}
@@ -270,10 +268,11 @@ func (l *link) flushQuestions() bool {
 	l.m.host.mu.Lock()
 	ask.Inc = l.m.host.roster.Self().Inc
 	if !l.m.host.roster.AllShown(l.id) {
-		ask.Bases, ask.Records = wireCarry(l.m.host.roster.CarryTo(l.id, targets))
+		ask.Bases, ask.Records = wireCarry(l.m.host.roster.CarryTo(l.id, targetsOf(taken)))
 	}
 	l.m.host.mu.Unlock()
-	data, err := wire.Append(nil, ask)
+	data, err := wire.Append(l.buf[:0], ask)
+	l.buf = data
 	if err != nil {
 		l.m.log.Error("cachemesh: cannot encode questions", "error", err)
 		l.mu.Lock()
@@ -290,10 +289,21 @@ func (l *link) flushQuestions() bool {
 	return true
 }
 
+// targetsOf is what calls are about.
+func targetsOf(calls []*call) []roster.Target {
+	targets := make([]roster.Target, 0, len(calls))
+	for _, k := range calls {
+		if k.core != nil {
+			targets = append(targets, roster.Target{Cache: k.core.name, Kind: roster.ByKey, Key: k.key})
+		}
+	}
+	return targets
+}
+
 // add puts a call into a message.
 func (l *link) add(ask *wire.Ask, k *call) {
 	q := wire.Question{
-		Number: k.number, Kind: k.kind, Key: []byte(k.key), RuledOut: k.ruledOut, Flags: k.flags,
+		Number: k.number, Kind: k.kind, Key: bytesOf(k.key), RuledOut: k.ruledOut, Flags: k.flags,
 		MaxAge: micros(k.maxAge), Reads: k.reads, Trace: k.trace, Transfer: k.transfer, Offset: k.offset, Length: k.length,
 	}
 	if k.core != nil {
@@ -452,38 +462,23 @@ func (m *Mesh) onAnswer(msg *nats.Msg) {
 		m.link(sender).noResponders()
 		return
 	}
-	answer, values, err := wire.DecodeAnswer(msg.Data)
+	values, err := wire.DecodeAnswerInto(&m.answer, msg.Data)
 	if err != nil {
 		m.dropped.note(m, msg.Subject, err)
 		return
 	}
-	if answer.To == m.host.inc() {
-		m.link(sender).accept(answer, values)
+	if m.answer.To == m.host.inc() {
+		m.link(sender).accept(&m.answer, values)
 	}
 }
 
 // accept ends the calls that an answer answers.
 func (l *link) accept(a *wire.Answer, values []byte) {
 	now := l.m.clock.now()
-	type ending struct {
-		k *call
-		r reply
-	}
-	var ended []ending
+	ended := l.m.ended[:0]
 	total := len(values)
 	l.mu.Lock()
 	l.refused = 0
-	if a.Batch != 0 {
-		if a.Batch == l.unacked {
-			l.unacked = 0
-		}
-		for _, k := range l.calls {
-			if k.batch == a.Batch && !k.working {
-				k.working = true
-				k.due = now + int64(probeAfter)
-			}
-		}
-	}
 	for i := range a.Results {
 		res := &a.Results[i]
 		value := values[:res.Length:res.Length]
@@ -494,16 +489,15 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 		}
 		if res.Status == wire.Working {
 			k.working, k.due = true, now+int64(probeAfter)
-			if k.queued != nil {
-				k.queued(res.Flags&wire.FlagQueued != 0)
-			}
+			k.waits(res.Flags&wire.FlagQueued != 0)
 			continue
 		}
 		delete(l.calls, res.Number)
 		if k.again {
 			l.queue = remove(l.queue, k)
 		}
-		r := reply{status: res.Status, result: *res, from: l.id}
+		r := &k.reply
+		r.status, r.result, r.from = res.Status, *res, l.id
 		r.trip = max(0, time.Duration(now-k.sent)-fromMicros(res.Spent))
 		if res.Status == wire.Value || res.Status == wire.Chunked {
 			if len(value)*aliasShare < total {
@@ -515,25 +509,34 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 				r.result.Error = tooLarge(int64(len(value)), k.key, k.core.opts.MaxValueBytes)
 			}
 		}
-		ended = append(ended, ending{k, r})
+		ended = append(ended, k)
+	}
+	if a.Batch != 0 {
+		if a.Batch == l.unacked {
+			l.unacked = 0
+		}
+		for _, k := range l.calls {
+			if k.batch == a.Batch && !k.working {
+				k.working = true
+				k.due = now + int64(probeAfter)
+			}
+		}
 	}
 	more := len(l.queue) > 0
 	l.mu.Unlock()
 	if more {
 		l.nudge()
 	}
-	for _, e := range ended {
-		if e.r.status == wire.Chunked {
-			l.pullPieces(e.k, e.r)
-		} else {
-			e.k.done(e.r)
+	for _, k := range ended {
+		switch {
+		case k.reply.status == wire.Chunked:
+			l.pullPieces(k, k.reply)
+		case k.fetch != nil:
+			k.fetch.answered(&k.reply)
+		default:
+			k.end(k.reply)
 		}
 	}
-}
-
-// inc is this member's present incarnation.
-func (h *host) inc() uint64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.roster.Self().Inc
+	clear(ended)
+	l.m.ended = ended[:0]
 }

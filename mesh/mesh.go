@@ -43,6 +43,8 @@ type Mesh struct {
 	serving   serving   // questions of others under way
 	transfers transfers // large values that others are pulling
 
+	answer  wire.Answer // what the subscription to answers decodes into
+	ended   []*call     // and the calls that it has ended
 	subs    subscriptions
 	dropped droppedLog
 	stats   meshCounters

@@ -89,7 +89,7 @@ func (l *link) pullPieces(k *call, r reply) {
 	size := r.result.Size
 	if most := k.core.opts.MaxValueBytes; size > most {
 		r.status, r.result.Error, r.data = wire.TooLarge, tooLarge(size, k.key, most), nil
-		k.done(r)
+		k.end(r)
 		return
 	}
 	r.status = wire.Value
@@ -130,11 +130,11 @@ func (p *pulling) got(offset, length int64, r reply) {
 	p.mu.Unlock()
 	switch {
 	case !whole && first:
-		p.k.done(reply{from: p.l.id}) // the next in rank may do better
+		p.k.end(reply{from: p.l.id}) // the next in rank may do better
 	case last:
 		p.r.data = p.data
 		p.r.trip += time.Duration(p.l.m.clock.now() - p.k.sent - int64(p.r.trip)) // all the time since the question
-		p.k.done(p.r)
+		p.k.end(p.r)
 	case whole:
 		p.more()
 	}

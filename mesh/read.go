@@ -41,8 +41,12 @@ func (c *core) recall(key string, o *readOptions, now int64) (outcome, bool) {
 		o.isolated = true
 		return outcome{}, false
 	}
-	v := c.store.Get(key, now)
-	if v == nil || o.tooOld(v, now) {
+	v := c.store.Peek(key)
+	if v == nil {
+		return outcome{}, false
+	}
+	o.held = v
+	if now >= v.Until || o.tooOld(v, now) {
 		return outcome{}, false
 	}
 	if vw := c.m.host.view.Load(); v.View.Load() != vw.Number {
@@ -149,9 +153,6 @@ func (c *core) ready(ctx context.Context) error {
 	}
 	if c.m.closed.Load() {
 		return ErrClosed
-	}
-	if c.m.nc.IsClosed() {
-		return c.m.alive()
 	}
 	return nil
 }

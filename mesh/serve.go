@@ -157,18 +157,18 @@ func (m *Mesh) serveAwake(by asker, ask *wire.Ask) {
 
 // refuse answers questions that are meant for another incarnation.
 func (m *Mesh) refuse(by asker, ask *wire.Ask) {
-	p := part{m: m, by: by, batch: ask.Batch}
+	p := newPart(m, by, ask.Batch)
+	defer p.done()
 	for i := range ask.Questions {
 		if q := &ask.Questions[i]; q.Kind != wire.AskCancel {
 			p.add(wire.Result{Number: q.Number, Status: wire.Stranger}, nil)
 		}
 	}
-	p.send()
 }
 
 // serve goes through a batch. Its first part says that the batch has come.
 func (m *Mesh) serve(by asker, ask *wire.Ask) {
-	p := part{m: m, by: by, batch: ask.Batch}
+	p := newPart(m, by, ask.Batch)
 	if len(ask.Questions) > 1 { // what has to be loaded for one message is loaded together
 		for _, name := range ask.Caches {
 			if c := m.cache(name); c != nil {
@@ -177,6 +177,7 @@ func (m *Mesh) serve(by asker, ask *wire.Ask) {
 			}
 		}
 	}
+	defer p.done() // before the loads: who asks learns that the questions have come
 	for i := range ask.Questions {
 		q := &ask.Questions[i]
 		var res wire.Result
@@ -204,7 +205,6 @@ func (m *Mesh) serve(by asker, ask *wire.Ask) {
 			p.add(res, value)
 		}
 	}
-	p.send()
 }
 
 // part gathers results until they are sent as one message.
@@ -216,6 +216,22 @@ type part struct {
 	values  [][]byte
 	size    int
 	sent    bool
+	buf     []byte
+}
+
+var parts = sync.Pool{New: func() any { return new(part) }}
+
+func newPart(m *Mesh, by asker, batch uint64) *part {
+	p := parts.Get().(*part)
+	*p = part{m: m, by: by, batch: batch, results: p.results, values: p.values, buf: p.buf}
+	return p
+}
+
+// done sends what is left, and gives the memory back.
+func (p *part) done() {
+	p.send()
+	p.m = nil
+	parts.Put(p)
 }
 
 func (p *part) add(res wire.Result, value []byte) {
@@ -246,26 +262,29 @@ func (p *part) send() {
 		return
 	}
 	a := &wire.Answer{Inc: p.m.host.inc(), To: p.by.inc, Batch: p.batch, Results: p.results}
-	p.m.sendAnswer(p.by.id, a, p.values)
-	p.batch, p.results, p.values, p.size, p.sent = 0, nil, nil, 0, true
+	p.buf = p.m.sendAnswer(p.buf, p.by.id, a, p.values)
+	clear(p.results)
+	clear(p.values)
+	p.batch, p.results, p.values, p.size, p.sent = 0, p.results[:0], p.values[:0], 0, true
 }
 
-func (m *Mesh) sendAnswer(to string, a *wire.Answer, values [][]byte) {
-	data, err := wire.AppendAnswer(nil, a, values...)
+// sendAnswer sends an answer, encoded in buf, which it gives back.
+func (m *Mesh) sendAnswer(buf []byte, to string, a *wire.Answer, values [][]byte) []byte {
+	data, err := wire.AppendAnswer(buf[:0], a, values...)
 	if err != nil {
 		m.log.Error("cachemesh: cannot encode an answer", "error", err)
-		return
+		return buf
 	}
 	err = m.nc.Publish(m.subj.Answer(to), data)
 	if errors.Is(err, nats.ErrMaxPayload) && len(a.Results) == 1 && a.Results[0].Status != wire.Failed {
 		a.Results[0] = wire.Result{Number: a.Results[0].Number, Status: wire.Failed, Error: fmt.Sprintf(
 			"mesh: the answer takes %d bytes with the tags and the ETag, and a message on this NATS %d", len(data), m.nc.MaxPayload())}
-		m.sendAnswer(to, a, nil)
-		return
+		return m.sendAnswer(data, to, a, nil)
 	}
 	if err != nil && !m.closed.Load() {
 		m.log.Debug("cachemesh: not sent", "to", to, "error", err)
 	}
+	return data
 }
 
 // flushAnswers sends the late answers that have gathered, and reports whether
@@ -294,7 +313,7 @@ func (l *link) flushAnswers() bool {
 			size += sizeOf(&x.result, x.value)
 			n++
 		}
-		l.m.sendAnswer(l.id, a, values)
+		l.buf = l.m.sendAnswer(l.buf, l.id, a, values)
 		late = late[n:]
 	}
 	return true

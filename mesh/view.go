@@ -12,6 +12,7 @@ import (
 type view struct {
 	*roster.View
 	shares map[string]*share
+	incs   map[string]uint64 // of the other members
 }
 
 // share is who owns the keys of one cache.
@@ -32,7 +33,7 @@ type share struct {
 var noShare = &share{owners: hashing.New(), heirs: hashing.New(), elders: hashing.New()}
 
 func newView(rv *roster.View) *view {
-	v := &view{View: rv, shares: map[string]*share{}}
+	v := &view{View: rv, shares: map[string]*share{}, incs: make(map[string]uint64, len(rv.Members))}
 	type sets struct {
 		owners, leavers, elders []hashing.Member
 		late                    map[string]bool
@@ -41,6 +42,7 @@ func newView(rv *roster.View) *view {
 	mine := map[string]roster.Cache{}
 	for _, m := range rv.Members {
 		if !m.Self {
+			v.incs[m.ID] = m.Inc
 			continue
 		}
 		for _, c := range m.Caches {

@@ -35,11 +35,21 @@ func AppendAnswer(dst []byte, a *Answer, values ...[]byte) ([]byte, error) {
 // and each of the Length that its result names; nothing else does. values
 // aliases data and is nil when there are none.
 func DecodeAnswer(data []byte) (a *Answer, values []byte, err error) {
-	rest, err := openAs(data, kindAnswer)
-	if err != nil {
+	a = new(Answer)
+	if values, err = DecodeAnswerInto(a, data); err != nil {
 		return nil, nil, err
 	}
-	a = new(Answer)
+	return a, values, nil
+}
+
+// DecodeAnswerInto is DecodeAnswer into an Answer that has been used before: the
+// memory of its Results is used again. After an error a holds nothing of use.
+func DecodeAnswerInto(a *Answer, data []byte) (values []byte, err error) {
+	*a = Answer{Results: a.Results[:0]}
+	rest, err := openAs(data, kindAnswer)
+	if err != nil {
+		return nil, err
+	}
 	r := reader{data: rest}
 	r.answer(a)
 	if len(r.data) > 0 {
@@ -48,13 +58,13 @@ func DecodeAnswer(data []byte) (a *Answer, values []byte, err error) {
 		}
 	}
 	if r.err != nil {
-		return nil, nil, r.err
+		return nil, r.err
 	}
 	if err := a.check(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := a.checkValues(len(values)); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return a, values, nil
+	return values, nil
 }

@@ -81,7 +81,12 @@ func (r *reader) answer(m *Answer) {
 			m.Batch = r.uint()
 		case 4:
 			if n := r.list("results", MaxQuestions, minResult); n > 0 {
-				m.Results = make([]Result, n)
+				if cap(m.Results) >= n {
+					m.Results = m.Results[:n]
+					clear(m.Results)
+				} else {
+					m.Results = make([]Result, n)
+				}
 				for i := range m.Results {
 					r.result(&m.Results[i])
 				}
