@@ -183,9 +183,7 @@ func (c *core) restamp(key string, v *storeValue, vw *view, now int64) {
 	}
 	if !v.Replica && !own {
 		d := copyValue(v)
-		d.Replica = true
-		d.Until = min(v.Until, later(now, c.opts.ReplicaTTL))
-		d.Refresh = forever
+		c.makeReplica(d, now)
 		d.View.Store(vw.Number)
 		c.store.Replace(key, v, d)
 		return
@@ -218,6 +216,14 @@ func (c *core) claim(fill *store.Fill, key string, now int64) *storeValue {
 		return nil
 	}
 	return n
+}
+
+// makeReplica makes v, which nobody reads yet, a replica. It ends when a read of it is
+// to start the load that renews it: of that read the owner has to learn.
+func (c *core) makeReplica(v *storeValue, now int64) {
+	v.Replica = true
+	v.Until = min(v.Until, later(now, c.opts.ReplicaTTL), c.ahead(v))
+	v.Refresh = forever
 }
 
 // copyValue copies what is fixed of a value, and its decoded form.

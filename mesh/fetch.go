@@ -103,11 +103,12 @@ func (r *fetch) answered(a *reply) {
 		now := c.m.clock.now()
 		v := &r.value
 		c.receive(v, a, now)
+		v = r.newest(v, now)
 		out := outcome{value: v, source: Owner}
 		switch {
 		case a.result.Flags&wire.FlagNoKeep != 0:
 			out.source = Bypass
-			r.fill.End()
+			r.outdated()
 		default:
 			if a.result.Flags&wire.FlagLoaded != 0 {
 				out.source = Loaded
@@ -119,13 +120,41 @@ func (r *fetch) answered(a *reply) {
 		c.stats.redirects.Add(1)
 		c.hints.drop(key) // whoever was asked does not own it, whatever was said before
 		r.step(r.route.Redirect(self, by, a.result.Instead, c.rank(key)))
-	case wire.NotFound, wire.Failed, wire.Overloaded, wire.TooLarge:
+	case wire.NotFound, wire.TooLarge:
+		r.outdated()
+		r.land(outcome{}, a.err(key))
+	case wire.Failed, wire.Overloaded:
 		r.land(outcome{}, a.err(key))
 	default: // out of reach, a stranger, nothing
 		c.stats.unreached.Add(1)
 		c.hints.drop(key)
 		r.step(r.route.Fail(self, by, c.rank(key)))
 	}
+}
+
+// outdated drops the replica here, which the owner's answer has ended: no key goes
+// back to an older load on one member.
+func (r *fetch) outdated() {
+	if c, key := r.c, r.f.Key(); c.store.Peek(key) != nil && !r.fill.Void() {
+		c.store.Drop(key)
+	}
+	r.fill.End()
+}
+
+// newest is v, or what a replica here holds of a newer Version, with v's life: an
+// older one never replaces a newer.
+func (r *fetch) newest(v *storeValue, now int64) *storeValue {
+	if v.Version == 0 {
+		return v
+	}
+	held := r.c.store.Peek(r.f.Key())
+	if held == nil || held.Until <= now || held.Version <= v.Version || r.fill.VoidFor(held.Tags) {
+		return v
+	}
+	n := copyValue(held)
+	n.Began, n.Expires, n.Owner, n.Replica = v.Began, v.Expires, v.Owner, false
+	n.Until, n.Refresh = v.Until, v.Refresh
+	return n
 }
 
 // keep keeps a replica of what is hot. What is not hot replaces a replica that is
@@ -137,14 +166,12 @@ func (r *fetch) keep(v *storeValue, hot bool, now int64) {
 		held = c.store.Peek(key)
 	}
 	shown := held != nil && held.Until > now // a reader here may have seen it
-	if shown && held.Version > v.Version && v.Version != 0 || !hot && !shown || !c.m.host.view.Load().Joined {
+	if !hot && !shown || !c.m.host.view.Load().Joined {
 		r.fill.End()
 		return
 	}
 	n := copyValue(v)
-	n.Replica = true
-	n.Until = min(v.Until, later(now, c.opts.ReplicaTTL), c.ahead(v))
-	n.Refresh = forever
+	c.makeReplica(n, now)
 	n.View.Store(c.m.host.view.Load().Number)
 	if n.Until > now && r.fill.Keep(n, now) {
 		c.stats.replicas.Add(1)

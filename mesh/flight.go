@@ -55,13 +55,6 @@ func (c *core) own(key string, o readOptions) *flight {
 			return f
 		}
 	}
-	if !o.isolated && o.maxAge == 0 {
-		if v := c.claim(c.store.Begin(key), key, now); v != nil {
-			fill.End()
-			f.Land(outcome{value: v, source: sourceOf(v)}, nil)
-			return f
-		}
-	}
 	sh := c.m.host.current(now).share(c.name)
 	if prev := sh.previous(c.m.cfg.ID, key, now, c.youth()); prev != "" {
 		f.SetPhase(phaseTaking)
@@ -103,7 +96,7 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string) {
 				f.Land(outcome{value: v, source: Owner}, nil)
 			case c.stands(v, now):
 				f.Land(outcome{value: v, source: Owner}, nil)
-				c.renew(key, v, now)
+				c.renew(key, v, now, trace)
 			default: // it serves a conditional load, and where the load fails
 				c.startLoad(f, c.store.Begin(key), trace)
 			}
@@ -175,8 +168,7 @@ func (c *core) keepOwn(fill *store.Fill, key string, v *storeValue, now int64) b
 		return false
 	}
 	if vw.share(c.name).owners.Owner(key) != c.m.cfg.ID {
-		v.Replica = true
-		v.Until = min(v.Until, later(now, c.opts.ReplicaTTL))
+		c.makeReplica(v, now)
 	}
 	v.View.Store(vw.Number)
 	if fill.Keep(v, now) {

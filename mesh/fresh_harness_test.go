@@ -20,6 +20,7 @@ type source struct {
 	delay time.Duration
 	held  chan struct{} // loads wait until it is closed; nil: they do not
 	fails error
+	busy  int // loads under way
 	edit  func(req loader.Request[string], n int, item *loader.Item[string])
 }
 
@@ -36,7 +37,9 @@ func (s *source) Load(ctx context.Context, req loader.Request[string]) (loader.I
 		s.edit(req, n, &item)
 	}
 	delay, held, err := s.delay, s.held, s.fails
+	s.busy++
 	s.mu.Unlock()
+	defer s.set(func(s *source) { s.busy-- })
 	if held != nil {
 		select {
 		case <-held:
@@ -98,6 +101,14 @@ func newLab(t *testing.T, w *town, opts mesh.Options, caller int) *lab {
 	}
 	l := &lab{town: w, origin: newSource(), caller: caller}
 	l.caches = open[string](w, "c", l.origin, opts)
+	t.Cleanup(func() { // a load that nobody waits for outlives no bubble
+		time.Sleep(10 * time.Millisecond)
+		l.soon("the loads have ended", func() bool {
+			l.origin.mu.Lock()
+			defer l.origin.mu.Unlock()
+			return l.origin.busy == 0
+		})
+	})
 	l.key = w.keyOf("c", "m0")
 	return l
 }

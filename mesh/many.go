@@ -37,10 +37,12 @@ func (c *core) readAll(ctx context.Context, keys []string, o readOptions) map[st
 		}
 		c.stats.at(key).gets.Add(1)
 		if now := c.m.clock.now(); !c.m.host.asleep(now) {
-			if out, ok := c.recall(key, &o, now); ok {
+			one := o
+			if out, ok := c.recall(key, &one, now); ok {
 				results[key] = readResult{out, c.absent(key, out)}
 				continue
 			}
+			o.isolated = one.isolated
 		}
 		results[key] = readResult{}
 		misses = append(misses, key)
@@ -85,7 +87,9 @@ func (c *core) settleMany(ctx context.Context, keys []string, o readOptions, res
 		var err error
 		for i, key := range keys {
 			if err == nil { // one that finds nobody to ask has waited for all
-				flights[i], err = c.join(ctx, key, o, together)
+				one := o
+				one.held = c.store.Peek(key)
+				flights[i], err = c.join(ctx, key, one, together)
 			}
 			if err != nil {
 				results[key] = readResult{err: err}

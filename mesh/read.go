@@ -51,6 +51,9 @@ func (c *core) recall(key string, o *readOptions, now int64) (outcome, bool) {
 	}
 	if vw := c.m.host.view.Load(); v.View.Load() != vw.Number {
 		c.restamp(key, v, vw, now)
+		if v = c.store.Get(key, now); v == nil {
+			return outcome{}, false
+		}
 	}
 	counter := c.stats.at(key)
 	if now >= v.Refresh {
@@ -58,7 +61,7 @@ func (c *core) recall(key string, o *readOptions, now int64) (outcome, bool) {
 			return outcome{}, false
 		}
 		if !o.cachedOnly {
-			c.renew(key, v, now)
+			c.renew(key, v, now, o.trace)
 		}
 		if now >= v.Expires {
 			counter.staleHits.Add(1)

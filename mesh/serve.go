@@ -389,7 +389,7 @@ func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) 
 			c.restamp(key, v, vw, by.received)
 		}
 		if by.received >= v.Refresh && !o.cachedOnly {
-			c.renew(key, v, by.received)
+			c.renew(key, v, by.received, o.trace)
 		}
 		res, data := c.resultFor(v, c.m.clock.now())
 		c.verdict(&res, v, 1+q.Reads, by.received)
@@ -427,7 +427,7 @@ func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) 
 
 // verdict marks a value as hot if others read it often: n times more now.
 func (c *core) verdict(res *wire.Result, v *storeValue, n uint32, now int64) {
-	if heat(v, n, now) && now < v.Refresh {
+	if heat(v, n, now) && now < v.Refresh && !v.NotFound {
 		res.Flags |= wire.FlagHot
 		c.stats.grants.Add(1)
 	}

@@ -25,7 +25,7 @@ func (c *core) stands(v *storeValue, now int64) bool {
 
 // renew starts the load that renews v behind the reads of it, unless one is under
 // way or has failed a moment ago. It is a flight like any other: an invalidation detaches it.
-func (c *core) renew(key string, v *storeValue, now int64) {
+func (c *core) renew(key string, v *storeValue, now int64, trace string) {
 	if v.Replica || v.NotFound || c.loader.one == nil || now < v.Retry.Load() {
 		return
 	}
@@ -36,10 +36,12 @@ func (c *core) renew(key string, v *storeValue, now int64) {
 	f, lead := c.owns.Join(key)
 	if lead {
 		f.Pin()
-		c.stats.refreshes.Add(1)
-		c.startLoad(f, c.store.Begin(key), "")
 	}
-	f.Leave()
+	f.Leave() // before the load begins: nobody waits for it
+	if lead {
+		c.stats.refreshes.Add(1)
+		c.startLoad(f, c.store.Begin(key), trace)
+	}
 }
 
 // fallback is the stale value that a read of key may be answered with once it has

@@ -88,9 +88,7 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 		if owner := c.m.host.view.Load().share(c.name).owners.Owner(key); owner != c.m.cfg.ID {
 			kept = copyValue(v)
 			kept.Owner = owner
-			kept.Replica = true
-			kept.Until = min(v.Until, later(now, c.opts.ReplicaTTL))
-			kept.Refresh = forever
+			c.makeReplica(kept, now)
 		}
 		fill.Keep(kept, now)
 	})
@@ -104,7 +102,7 @@ func (c *core) holdsNewer(ctx context.Context, key string, version uint64) (bool
 	if version == 0 {
 		return false, nil
 	}
-	if v := c.store.Get(key, c.m.clock.now()); v != nil && v.Version > version {
+	if v := c.store.Peek(key); v != nil && v.Version > version {
 		return true, nil
 	}
 	if err := c.ready(ctx); err != nil {
