@@ -140,12 +140,13 @@ func (c *core) takeOverCall(f *flight, trace string, done func(reply)) *call {
 	return k
 }
 
-// pull takes key over from a member that offers it: a leaver, or one that has Set it.
-// done is called when that has been tried.
-func (c *core) pull(key, from string, done func()) {
+// pull takes key over from a member that offers it: a leaver, or one that has Set
+// it. done is called when that has been tried, and told whether this member holds
+// what was offered. Where others have offered theirs a moment before, it is tried again.
+func (c *core) pull(key, from string, tries int, done func(pulled bool)) {
 	now := c.m.clock.now()
-	if c.store.Get(key, now) != nil || c.owns.Peek(key) != nil || !c.m.host.current(now).Joined {
-		done()
+	if c.store.Get(key, now) != nil || !c.m.host.current(now).Joined {
+		done(false)
 		return
 	}
 	f, lead := c.owns.Join(key)
@@ -153,7 +154,13 @@ func (c *core) pull(key, from string, done func()) {
 		f.Pin()
 		f.SetPhase(phaseTaking)
 	}
-	f.Then(func(outcome, error) { done() })
+	f.Then(func(_ outcome, err error) {
+		if !lead && err != nil && tries > 0 {
+			c.pull(key, from, tries-1, done)
+			return
+		}
+		done(lead && err == nil)
+	})
 	if lead {
 		c.takeOver(f, c.store.Begin(key), from, "")
 	}

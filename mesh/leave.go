@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cachemesh/cachemesh/internal/roster"
+	"github.com/cachemesh/cachemesh/internal/wire"
 )
 
 // Bounds of a leave whose context has none or is done.
@@ -132,7 +133,7 @@ func (m *Mesh) handOver(ctx context.Context) error {
 				return false
 			}
 			m.stats.handedOver.Add(1)
-			c.offerTo(heir, key, func() { <-window })
+			c.offerTo(heir, key, func(wire.Status) { <-window })
 			return true
 		})
 		if full {

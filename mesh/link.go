@@ -48,11 +48,13 @@ type link struct {
 	queue   []*call    // to be sent
 	calls   map[uint64]*call
 	answers []lateAnswer
-	batch   uint64 // numbers batches
-	unacked uint64 // the batch that has not been received yet, as far as is known
-	sentAt  int64  // of it
-	refused int    // "no responders" in a row
-	down    bool   // out of reach when last tried; see reachable
+	pulls   []*pulling // values of which more pieces are to be asked for
+	pieces  int        // pieces that are on their way
+	batch   uint64     // numbers batches
+	unacked uint64     // the batch that has not been received yet, as far as is known
+	sentAt  int64      // of it
+	refused int        // "no responders" in a row
+	down    bool       // out of reach when last tried; see reachable
 	closed  bool
 
 	wake chan struct{} // one place: there is something to do

@@ -71,16 +71,32 @@ func (t *transfers) clear() {
 	clear(t.held)
 }
 
+// answerBurst is about how many bytes of values one member sends to another
+// unasked for, on top of what a message takes.
+const answerBurst = 4 << 20
+
+// inPieces announces a value to be pulled in pieces, although it would fit in a
+// message, where sent bytes have gone the same way already: NATS cuts off a client that cannot
+// take what it is sent.
+func (m *Mesh) inPieces(res wire.Result, value []byte, sent int, now int64) (wire.Result, []byte) {
+	const small = 4 << 10
+	if res.Status != wire.Value || len(value) < small || sent+len(value) <= answerBurst {
+		return res, value
+	}
+	res.Status, res.Length, res.Size = wire.Chunked, 0, int64(len(value))
+	res.Transfer = m.transfers.open(value, now)
+	return res, nil
+}
+
 // pulling is a large value on its way here.
 type pulling struct {
-	l    *link
 	k    *call // the question that it answers
 	r    reply
 	data []byte
 
-	mu    sync.Mutex // guards below
-	next  int64      // offset of the next piece to ask for
-	under int        // pieces asked for
+	// What follows is guarded by the link's lock.
+	next  int64 // offset of the next piece to ask for
+	under int   // pieces asked for
 	ended bool
 }
 
@@ -93,62 +109,80 @@ func (l *link) pullPieces(k *call, r reply) {
 		return
 	}
 	r.status = wire.Value
-	p := &pulling{l: l, k: k, r: r, data: make([]byte, size)}
-	for range piecesInFlight {
-		p.more()
+	l.mu.Lock()
+	l.pulls = append(l.pulls, &pulling{k: k, r: r, data: make([]byte, size)})
+	l.mu.Unlock()
+	l.askPieces()
+}
+
+// askPieces asks for as many pieces as may be on their way from this member at
+// once, of the values in turn.
+func (l *link) askPieces() {
+	var calls []*call
+	piece := int64(l.m.inlineLimit())
+	l.mu.Lock()
+	for l.pieces < piecesInFlight && len(l.pulls) > 0 {
+		p := l.pulls[0]
+		l.pulls = l.pulls[1:]
+		offset := p.next
+		length := min(piece, int64(len(p.data))-offset)
+		if p.ended || length <= 0 {
+			continue
+		}
+		p.next += length
+		p.under++
+		l.pieces++
+		if p.next < int64(len(p.data)) {
+			l.pulls = append(l.pulls, p)
+		}
+		calls = append(calls, &call{
+			kind: wire.AskChunk, transfer: p.r.result.Transfer, offset: offset, length: length,
+			done: func(r reply) { l.gotPiece(p, offset, length, r) },
+		})
+	}
+	l.mu.Unlock()
+	if len(calls) > 0 {
+		l.ask(calls...)
 	}
 }
 
-// more asks for the next piece, if there is one.
-func (p *pulling) more() {
-	p.mu.Lock()
-	offset := p.next
-	length := min(int64(p.l.m.inlineLimit()), int64(len(p.data))-offset)
-	if p.ended || length <= 0 {
-		p.mu.Unlock()
-		return
-	}
-	p.next += length
-	p.under++
-	p.mu.Unlock()
-	p.l.ask(&call{
-		kind: wire.AskChunk, transfer: p.r.result.Transfer, offset: offset, length: length,
-		done: func(r reply) { p.got(offset, length, r) },
-	})
-}
-
-func (p *pulling) got(offset, length int64, r reply) {
+func (l *link) gotPiece(p *pulling, offset, length int64, r reply) {
 	whole := r.status == wire.Value && int64(len(r.data)) == length
 	if whole {
 		copy(p.data[offset:], r.data)
 	}
-	p.mu.Lock()
+	l.mu.Lock()
+	l.pieces--
 	p.under--
-	first := !p.ended
+	failed := !whole && !p.ended
 	p.ended = p.ended || !whole
 	last := !p.ended && p.under == 0 && p.next == int64(len(p.data))
-	p.mu.Unlock()
+	l.mu.Unlock()
 	switch {
-	case !whole && first:
-		p.k.end(reply{from: p.l.id}) // the next in rank may do better
+	case failed:
+		p.k.end(reply{from: l.id}) // the next in rank may do better
 	case last:
 		p.r.data = p.data
-		p.r.trip += time.Duration(p.l.m.clock.now() - p.k.sent - int64(p.r.trip)) // all the time since the question
+		p.r.trip = time.Duration(l.m.clock.now() - p.k.sent) // all the time since the question
 		p.k.end(p.r)
-	case whole:
-		p.more()
 	}
+	l.askPieces()
 }
+
+// pullTries is how often a value that is offered is pulled when other offers of the
+// key come in between.
+const pullTries = 8
 
 // offerTo tells heir to pull key from here, and calls done when it has, or when it
 // cannot be reached.
-func (c *core) offerTo(heir, key string, done func()) {
-	c.m.link(heir).ask(&call{core: c, key: key, kind: wire.AskPull, done: func(reply) { done() }})
+func (c *core) offerTo(heir, key string, done func(wire.Status)) {
+	c.m.link(heir).ask(&call{core: c, key: key, kind: wire.AskPull, done: func(r reply) { done(r.status) }})
 }
 
-// settle has the owner pull what was Set here, and waits for it as long as ctx allows,
-// for a second at most: keeping a value is best effort.
-func (c *core) settle(ctx context.Context, key string, v *storeValue) {
+// settle has the owner pull v, which was Set here and is kept here as kept, and
+// waits for it as long as ctx allows, for a second at most: keeping a value is best
+// effort. An owner that holds another value by then, or none, settles it for this member too.
+func (c *core) settle(ctx context.Context, key string, v, kept *storeValue) {
 	const patience = time.Second
 	owner := c.m.host.current(c.m.clock.now()).share(c.name).owners.Owner(key)
 	if owner == "" || owner == c.m.cfg.ID {
@@ -156,8 +190,11 @@ func (c *core) settle(ctx context.Context, key string, v *storeValue) {
 		return
 	}
 	pulled := make(chan struct{})
-	c.offerTo(owner, key, func() {
+	c.offerTo(owner, key, func(status wire.Status) {
 		c.offers.done(key, v)
+		if status == wire.Nothing && c.store.Peek(key) == kept {
+			c.store.Drop(key)
+		}
 		close(pulled)
 	})
 	bound := time.NewTimer(patience)

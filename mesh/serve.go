@@ -202,7 +202,7 @@ func (m *Mesh) serve(by asker, ask *wire.Ask) {
 		}
 		if now {
 			res.Number = q.Number
-			p.add(res, value)
+			p.add(m.inPieces(res, value, p.total, by.received))
 		}
 	}
 }
@@ -215,6 +215,7 @@ type part struct {
 	results []wire.Result
 	values  [][]byte
 	size    int
+	total   int // bytes of values in all its messages
 	sent    bool
 	buf     []byte
 }
@@ -245,6 +246,7 @@ func (p *part) add(res wire.Result, value []byte) {
 		p.values = append(p.values, value)
 	}
 	p.size += sizeOf(&res, value)
+	p.total += len(value)
 }
 
 // sizeOf is about what a result takes in a message.
@@ -297,12 +299,14 @@ func (l *link) flushAnswers() bool {
 	if len(late) == 0 {
 		return false
 	}
+	total, now := 0, l.m.clock.now()
 	for len(late) > 0 {
 		inc := late[0].inc
 		a := &wire.Answer{Inc: l.m.host.inc(), To: inc}
 		var values [][]byte
 		size, n := 0, 0
 		for _, x := range late {
+			x.result, x.value = l.m.inPieces(x.result, x.value, total, now)
 			if x.inc != inc || n > 0 && size+sizeOf(&x.result, x.value) > answerPart {
 				break
 			}
@@ -311,6 +315,7 @@ func (l *link) flushAnswers() bool {
 				values = append(values, x.value)
 			}
 			size += sizeOf(&x.result, x.value)
+			total += len(x.value)
 			n++
 		}
 		l.buf = l.m.sendAnswer(l.buf, l.id, a, values)
@@ -335,7 +340,14 @@ func (c *core) serve(by asker, q *wire.Question) (res wire.Result, value []byte,
 	case wire.AskPull:
 		id := askedID{by.id, by.inc, q.Number}
 		if _, fresh := c.m.serving.begin(id); fresh {
-			c.pull(string(q.Key), by.id, func() { c.late(by, q.Number, wire.Result{Status: wire.Pulled}, nil) })
+			number := q.Number
+			c.pull(string(q.Key), by.id, pullTries, func(pulled bool) {
+				res := wire.Result{Status: wire.Pulled}
+				if !pulled {
+					res.Status = wire.Nothing
+				}
+				c.late(by, number, res, nil)
+			})
 		}
 		return res, nil, false
 	}

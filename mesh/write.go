@@ -81,10 +81,10 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 	}
 	c.stats.sets.Add(1)
 	v.View.Store(c.m.host.view.Load().Number)
+	kept := v
 	err = c.m.invalidate(ctx, []roster.Target{target}, func() {
 		c.offers.put(key, v)
 		fill := c.store.Begin(key)
-		kept := v
 		if owner := c.m.host.view.Load().share(c.name).owners.Owner(key); owner != c.m.cfg.ID {
 			kept = copyValue(v)
 			kept.Owner = owner
@@ -92,7 +92,7 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 		}
 		fill.Keep(kept, now)
 	})
-	c.settle(ctx, key, v)
+	c.settle(ctx, key, v, kept)
 	return err
 }
 
