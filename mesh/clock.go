@@ -8,6 +8,9 @@ import (
 // forever is a moment that never comes.
 const forever = math.MaxInt64
 
+// century bounds the ages that others tell, so that no sum of times overflows.
+const century = 100 * 365 * 24 * time.Hour
+
 // clock counts nanoseconds since a member began to join, from 1. It is
 // monotonic, and nothing of it crosses the wire.
 type clock struct{ base time.Time }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -287,4 +288,18 @@ func (r *rig) eavesdrop(fn nats.MsgHandler) *nats.Conn {
 		r.t.Fatal(err)
 	}
 	return nc
+}
+
+// count is how many lines of the log hold all of these words.
+func (b *logBook) count(words ...string) (n int) {
+lines:
+	for line := range strings.Lines(b.String()) {
+		for _, w := range words {
+			if !strings.Contains(line, w) {
+				continue lines
+			}
+		}
+		n++
+	}
+	return n
 }

@@ -200,11 +200,11 @@ func (c *core) received(r reply, now int64) *storeValue {
 func (c *core) receive(v *storeValue, r *reply, now int64) {
 	res := &r.result
 	v.Data, v.Owner = r.data, r.from
-	v.Began = now - int64(fromMicros(res.Age)) - int64(r.trip)
+	v.Began = now - int64(min(fromMicros(res.Age), century)) - int64(r.trip)
 	v.Expires = forever
 	v.ETag, v.Version, v.Tags = res.ETag, res.Version, res.Tags
 	if life := fromMicros(res.Life); life != NoExpiry {
-		v.Expires = now + int64(life) - int64(r.trip)
+		v.Expires = later(now, max(life, -century)-r.trip)
 	}
 	v.Until, v.Refresh = v.Expires, v.Expires
 	if !c.coder.plain {

@@ -57,7 +57,7 @@ func (t *transfers) piece(q *wire.Question, now int64) (wire.Result, []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	x := t.held[q.Transfer]
-	if x == nil || q.Offset+q.Length > int64(len(x.data)) {
+	if x == nil || q.Length > int64(len(x.data)) || q.Offset > int64(len(x.data))-q.Length {
 		return wire.Result{Status: wire.Stranger}, nil
 	}
 	x.until = now + int64(transferLife)
@@ -103,6 +103,10 @@ type pulling struct {
 // pullPieces gets the value that r announces, then ends k with it.
 func (l *link) pullPieces(k *call, r reply) {
 	size := r.result.Size
+	if k.core == nil || size <= 0 { // no answer of ours
+		k.end(reply{from: l.id})
+		return
+	}
 	if most := k.core.opts.MaxValueBytes; size > most {
 		r.status, r.result.Error, r.data = wire.TooLarge, tooLarge(size, k.key, most), nil
 		k.end(r)

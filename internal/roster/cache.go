@@ -20,7 +20,7 @@ type ownCache struct {
 // everybody who is waited for has echoed the announcement.
 func (r *Roster) Open(now int64, cache string, life time.Duration) Effects {
 	r.begin(now)
-	if life > 100*365*24*time.Hour {
+	if life > maxLife {
 		life = -1
 	}
 	r.caches[cache] = &ownCache{name: cache, life: life}
@@ -114,7 +114,7 @@ func (r *Roster) confirmed(c *ownCache) bool {
 func (r *Roster) Lengthen(now int64, cache string, life time.Duration) Effects {
 	r.begin(now)
 	if c := r.caches[cache]; c != nil && c.life >= 0 && (life < 0 || life > c.life) {
-		if life > 100*365*24*time.Hour {
+		if life > maxLife {
 			life = -1
 		}
 		c.life = life

@@ -119,8 +119,12 @@ func (r *Roster) hearState(p *peer, b *Beat) {
 	if t := b.standing(); t > 0 {
 		p.elder = r.now - int64(t)
 	}
-	if p.life != b.Life {
-		p.life = b.Life
+	life := b.Life
+	if life > maxLife {
+		life = -1
+	}
+	if p.life != life {
+		p.life = life
 		r.measureLife()
 	}
 	p.says = b.Peers

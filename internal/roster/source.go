@@ -12,6 +12,8 @@ const (
 	// foreverMemory is how long a gone source is remembered at least when some
 	// cache keeps values for ever; whoever was apart for longer drops everything.
 	foreverMemory = time.Hour
+	// maxLife is the longest life of a value that is told from one without end.
+	maxLife = 100 * 365 * 24 * time.Hour
 )
 
 // source is what is applied here of the invalidations of one instance.
