@@ -92,6 +92,14 @@ func (m *Mesh) link(id string) *link {
 	return l
 }
 
+// asked gives the link to a member if there is one: where there is none, nothing
+// was asked, and who answers is a stranger.
+func (m *Mesh) asked(id string) *link {
+	m.linkMu.RLock()
+	defer m.linkMu.RUnlock()
+	return m.links[id]
+}
+
 func (m *Mesh) nudgeLinks() {
 	m.linkMu.RLock()
 	defer m.linkMu.RUnlock()
@@ -461,7 +469,9 @@ func (m *Mesh) onAnswer(msg *nats.Msg) {
 		return
 	}
 	if len(msg.Data) == 0 && msg.Header.Get("Status") == "503" {
-		m.link(sender).noResponders()
+		if l := m.asked(sender); l != nil {
+			l.noResponders()
+		}
 		return
 	}
 	values, err := wire.DecodeAnswerInto(&m.answer, msg.Data)
@@ -470,7 +480,9 @@ func (m *Mesh) onAnswer(msg *nats.Msg) {
 		return
 	}
 	if m.answer.To == m.host.inc() {
-		m.link(sender).accept(&m.answer, values)
+		if l := m.asked(sender); l != nil {
+			l.accept(&m.answer, values)
+		}
 	}
 }
 
