@@ -17,11 +17,7 @@ func erase[V any](c *core, from loader.Loader[V]) erased {
 	}}
 	if many, ok := from.(loader.BatchLoader[V]); ok {
 		e.many = func(ctx context.Context, ls []*loading) (map[string]loadedItem, error) {
-			reqs := make([]loader.Request[V], len(ls))
-			for i, l := range ls {
-				reqs[i] = request[V](c, l.f.Key(), l.prev)
-			}
-			items, err := loader.SafelyMany(ctx, many, reqs)
+			items, err := loader.SafelyMany(ctx, many, requests[V](c, ls))
 			out := make(map[string]loadedItem, len(items))
 			for key, item := range items {
 				out[key] = forgetType(item)
@@ -41,6 +37,29 @@ func request[V any](c *core, key string, prev *storeValue) loader.Request[V] {
 		}
 	}
 	return req
+}
+
+// requests are the questions of ls. A key that an invalidation has brought twice is asked for
+// once, and with a Prev only if that is the same for both.
+func requests[V any](c *core, ls []*loading) []loader.Request[V] {
+	reqs := make([]loader.Request[V], 0, len(ls))
+	first := make(map[string]int, len(ls))
+	for n, l := range ls {
+		key := l.f.Key()
+		i, twice := first[key]
+		switch {
+		case !twice:
+			first[key] = n
+			reqs = append(reqs, request[V](c, key, l.prev))
+		case ls[i].prev != l.prev:
+			for k := range reqs {
+				if reqs[k].Key == key {
+					reqs[k].Prev = nil
+				}
+			}
+		}
+	}
+	return reqs
 }
 
 func forgetType[V any](item loader.Item[V]) loadedItem {

@@ -28,8 +28,12 @@ func (l *loading) value(item loadedItem) (v *storeValue, keep bool, err error) {
 	case item.meta.NotModified && l.prev == nil:
 		return nil, false, errors.New("the loader says NotModified, and there was no Prev")
 	case item.meta.NotModified:
+		if err := checkMeta(&item.meta); err != nil {
+			return nil, false, err
+		}
 		c.stats.notModified.Add(1)
-		return c.renewed(l.prev, item, l.began), !item.meta.NoStore, nil
+		// What an invalidation has overtaken is not kept, whatever its tags are now.
+		return c.renewed(l.prev, item, l.began), !item.meta.NoStore && !l.fill.VoidFor(l.prev.Tags), nil
 	case held != nil && item.meta.Version != 0 && item.meta.Version < held.Version && !l.fill.VoidFor(held.Tags):
 		// The origin has answered with less than it has answered before: what is
 		// held is at least as new as what a load would give now.
@@ -47,7 +51,7 @@ func (c *core) renewed(v *storeValue, item loadedItem, began int64) *storeValue 
 	if item.meta.ETag != "" {
 		n.ETag = item.meta.ETag
 	}
-	if item.meta.Version != 0 {
+	if item.meta.Version > n.Version {
 		n.Version = item.meta.Version
 	}
 	if item.meta.Tags != nil {

@@ -138,11 +138,13 @@ func (c *core) loads(ctx context.Context, cancel context.CancelFunc, ls []*loadi
 	if len(ls) == 1 {
 		item, err := c.loader.one(ctx, ls[0].f.Key(), ls[0].prev)
 		ended(err)
+		c.logPanic(ls, err)
 		ls[0].landed(item, err)
 		return
 	}
 	items, err := c.loader.many(ctx, ls)
 	ended(err)
+	c.logPanic(ls, err)
 	var keys *KeysError
 	if err != nil && !errors.As(err, &keys) {
 		for _, l := range ls {
@@ -205,18 +207,23 @@ func (l *loading) landed(item loadedItem, err error) {
 // failed ends the flight with the loader's error.
 func (l *loading) failed(err error) {
 	c, key := l.c, l.f.Key()
-	var panicked *loader.PanicError
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		l.dropHeld()
 		l.f.Land(outcome{}, err)
 		return
-	case errors.As(err, &panicked):
-		c.m.log.Error("cachemesh: a loader panicked", "cache", c.name, "key", quoteKey(key), "panic", panicked.Value, "stack", string(panicked.Stack))
 	case errors.Is(err, ErrNotFound):
 		l.absent()
 	}
 	l.fail(&LoadError{Key: key, Member: c.m.cfg.ID, Err: err})
+}
+
+// logPanic tells the log, once, that a call of the loader has panicked.
+func (c *core) logPanic(ls []*loading, err error) {
+	var panicked *loader.PanicError
+	if errors.As(err, &panicked) {
+		c.m.log.Error("cachemesh: a loader panicked", "cache", c.name, "key", quoteKey(ls[0].f.Key()), "keys", len(ls), "panic", panicked.Value, "stack", string(panicked.Stack))
+	}
 }
 
 // absent takes note that the origin has no such key: what was held is gone.
