@@ -241,6 +241,18 @@ func (rs *readers) read(m *rigMember, keys []string, from int) {
 	}
 }
 
+// more waits for n more reads.
+func (rs *readers) more(t testing.TB, n int) {
+	t.Helper()
+	reads := func() int {
+		rs.mu.Lock()
+		defer rs.mu.Unlock()
+		return rs.reads
+	}
+	before := reads()
+	testenv.Eventually(t, 20*time.Second, fmt.Sprint(n, " more reads"), func() bool { return reads() >= before+n })
+}
+
 // keyOfValue is the key that a value of the origin is of.
 func keyOfValue(v []byte) string {
 	if i := slices.Index(v, '#'); i >= 0 {

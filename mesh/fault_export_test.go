@@ -1,0 +1,25 @@
+package mesh
+
+// LimitPending makes this member a slow consumer: what it listens to holds n messages and loses the others.
+func (m *Mesh) LimitPending(n int) error {
+	m.subs.mu.Lock()
+	defer m.subs.mu.Unlock()
+	for _, s := range m.subs.list {
+		if err := s.SetPendingLimits(n, pendingBytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Lost is how many messages its subscriptions have lost.
+func (m *Mesh) Lost() (n int) {
+	m.subs.mu.Lock()
+	defer m.subs.mu.Unlock()
+	for _, s := range m.subs.list {
+		if lost, err := s.Dropped(); err == nil {
+			n += lost
+		}
+	}
+	return n
+}
