@@ -158,7 +158,7 @@ func (c *Cache[V]) Lookup(ctx context.Context, key string, opts ...ReadOption) (
 		Age: max(0, left(now, v.Began)), TTL: left(v.Expires, now),
 		ETag: v.ETag, Version: v.Version, Tags: v.Tags,
 	}
-	e.Stale = e.TTL < 0 && out.source != Bypass
+	e.Stale = out.stale(now)
 	return e, nil
 }
 

@@ -72,6 +72,11 @@ type outcome struct {
 	cause error
 }
 
+// stale reports whether the value is answered from memory past its TTL at now.
+func (out *outcome) stale(now int64) bool {
+	return out.source != Loaded && out.source != Bypass && now >= out.value.Expires && !out.value.NotFound
+}
+
 // err is the error that a reader with the options o gets in place of the value; nil: none.
 func (out *outcome) err(o readOptions, now int64) error {
 	if out.cause != nil && (o.fresh || o.tooOld(out.value, now)) {

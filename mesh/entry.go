@@ -42,8 +42,8 @@ type Entry[V any] struct {
 	Source  Source
 	Owner   string        // ID of the member that owned it when it was answered
 	Age     time.Duration // since its load began
-	TTL     time.Duration // life left; NoExpiry; negative when stale
-	Stale   bool          // past its TTL
+	TTL     time.Duration // life left; NoExpiry; negative past its end
+	Stale   bool          // from memory, and past its TTL; what a load has just brought is never stale
 	ETag    string        // the origin's
 	Version uint64        // the origin's
 	Tags    []string
@@ -85,6 +85,7 @@ func MaxAge(d time.Duration) ReadOption {
 			o.fresh = true
 			return
 		}
+		d = max(d, time.Microsecond) // the unit of the wire
 		if o.maxAge == 0 || d < o.maxAge {
 			o.maxAge = d
 		}

@@ -68,7 +68,7 @@ func (c *core) tellRead(ctx context.Context, key string, out outcome, err error,
 	e := ReadEvent{Cache: c.name, Key: key, Took: time.Duration(now - began), Err: err}
 	if err == nil {
 		e.Source = out.source
-		e.Stale = out.source != Bypass && now >= out.value.Expires
+		e.Stale = out.stale(now)
 	}
 	c.opts.Observer.Read(ctx, e)
 }

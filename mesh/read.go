@@ -133,7 +133,7 @@ func (c *core) settleRead(ctx context.Context, f *flight, o readOptions) (out ou
 	if o.tooOld(out.value, now) && !o.fresh {
 		return out, true, nil
 	}
-	if out.source != Bypass && now >= out.value.Expires && !out.value.NotFound {
+	if out.stale(now) {
 		c.stats.at(key).staleHits.Add(1)
 	}
 	if o.isolated {
@@ -239,7 +239,12 @@ func (q *cachedCall) wait(ctx context.Context) (outcome, error) {
 	case r := <-q.landed:
 		switch r.status {
 		case wire.Value:
-			return outcome{value: c.received(r, c.m.clock.now()), source: Owner}, nil
+			now := c.m.clock.now()
+			out := outcome{value: c.received(r, now), source: Owner}
+			if out.stale(now) {
+				c.stats.at(q.k.key).staleHits.Add(1)
+			}
+			return out, nil
 		case wire.NotFound, wire.TooLarge:
 			return outcome{}, r.err(q.k.key)
 		}
