@@ -36,6 +36,7 @@ type call struct {
 	due     int64  // when it is looked at again
 	batch   uint64 // that it was last sent in
 	working bool   // the member has it and is at work
+	parted  bool   // the member was found to be gone, and has had its last words heard out
 	again   bool   // it is among the calls and in the queue: to be repeated
 	reply   reply  // that it has ended with, once it is off the link
 }

@@ -69,6 +69,11 @@ func (m *Mesh) drain(ctx context.Context) error {
 	for {
 		idle := m.serving.idle()
 		if idle == nil {
+			m.linkMu.RLock()
+			defer m.linkMu.RUnlock()
+			for _, l := range m.links {
+				l.flushAnswers()
+			}
 			return nil
 		}
 		select {

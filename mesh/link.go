@@ -26,6 +26,9 @@ const (
 	// ackPatience is how long the next batch waits for the last one to have
 	// been received.
 	ackPatience = 20 * time.Millisecond
+	// lastWords is how long the answers of a member that is gone may take: it sent
+	// them before it said so, but on another subject.
+	lastWords = 20 * time.Millisecond
 	// callSlack is what a question may take beyond the load it asks for.
 	callSlack = 5 * time.Second
 )
@@ -58,6 +61,9 @@ type link struct {
 	closed  bool
 
 	wake chan struct{} // one place: there is something to do
+
+	sending   sync.Mutex // held while answers are taken and sent: Leave waits for that
+	answerBuf []byte     // guarded by sending
 
 	// What the link's goroutine alone uses, again and again.
 	asking wire.Ask
@@ -362,19 +368,21 @@ func (l *link) review() (next time.Duration, idle bool) {
 	}
 	l.mu.Unlock()
 	if len(due) > 0 {
-		l.judge(due, now)
+		soonest = min(soonest, l.judge(due, now))
 	}
 	return time.Duration(max(soonest-now, int64(time.Millisecond))), false
 }
 
-// judge repeats the questions that are due, or gives them up.
-func (l *link) judge(due []*call, now int64) {
+// judge repeats the questions that are due, or gives them up. It says when the
+// first of them is due again.
+func (l *link) judge(due []*call, now int64) (soonest int64) {
 	l.m.host.mu.Lock()
 	inst, waits := l.m.host.roster.Known(l.id)
 	suspect := l.m.host.roster.Suspects(now, l.id)
 	l.m.host.mu.Unlock()
 	var ended []*call
 	again := false
+	soonest = now + int64(repeatAfter)
 	l.mu.Lock()
 	for _, k := range due {
 		limit := callSlack
@@ -382,8 +390,13 @@ func (l *link) judge(due []*call, now int64) {
 			limit += k.core.opts.LoadTimeout
 		}
 		age := now - k.began
-		gone := k.inc != 0 && inst.Inc != k.inc ||
-			!waits && (k.waited || age > int64(l.m.cfg.Lease)) ||
+		parted := k.inc != 0 && inst.Inc != k.inc || !waits && k.waited
+		if parted && !k.parted {
+			k.parted, k.due = true, now+int64(lastWords)
+			soonest = k.due
+			continue
+		}
+		gone := parted || !waits && age > int64(l.m.cfg.Lease) ||
 			suspect && age >= int64(repeatAfter) ||
 			age > int64(limit)
 		_, sent := l.calls[k.number]
@@ -407,6 +420,7 @@ func (l *link) judge(due []*call, now int64) {
 	if again {
 		l.nudge()
 	}
+	return soonest
 }
 
 func remove(queue []*call, k *call) []*call {

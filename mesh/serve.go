@@ -33,11 +33,13 @@ const mostFailed = 1024
 // that is starts nothing; nor does that of one that has just failed, whose answer
 // it has crossed. (What has not failed is found in memory.)
 type serving struct {
-	mu     sync.Mutex              // guards all below
-	under  map[askedID]func()      // to leave what the question waits for
-	quiet  chan struct{}           // closed when under is empty next; nil: nobody waits for that
-	failed map[askedID]wire.Result // the latest failures
-	order  []askedID               // of them, the oldest first
+	mu    sync.Mutex         // guards all below
+	under map[askedID]func() // to leave what the question waits for
+	// answering is how many have ended and are being answered.
+	answering int
+	quiet     chan struct{}           // closed when under is empty next; nil: nobody waits for that
+	failed    map[askedID]wire.Result // the latest failures
+	order     []askedID               // of them, the oldest first
 }
 
 func (s *serving) init() {
@@ -91,18 +93,43 @@ func (s *serving) take(id askedID) (leave func(), under bool) {
 	defer s.mu.Unlock()
 	leave, under = s.under[id]
 	delete(s.under, id)
-	if len(s.under) == 0 && s.quiet != nil {
+	s.settle()
+	return leave, under
+}
+
+// answer has send answer a question, and ends it; nothing if it has ended before.
+// Until the answer is on its way the question is under way.
+func (s *serving) answer(id askedID, send func()) {
+	s.mu.Lock()
+	_, under := s.under[id]
+	if under {
+		delete(s.under, id)
+		s.answering++
+	}
+	s.mu.Unlock()
+	if !under {
+		return
+	}
+	send()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answering--
+	s.settle()
+}
+
+// settle tells who waits for it that nothing is under way. mu is held.
+func (s *serving) settle() {
+	if len(s.under)+s.answering == 0 && s.quiet != nil {
 		close(s.quiet)
 		s.quiet = nil
 	}
-	return leave, under
 }
 
 // idle is nil when nothing is under way, else closed when that is so.
 func (s *serving) idle() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.under) == 0 {
+	if len(s.under)+s.answering == 0 {
 		return nil
 	}
 	if s.quiet == nil {
@@ -292,6 +319,8 @@ func (m *Mesh) sendAnswer(buf []byte, to string, a *wire.Answer, values [][]byte
 // flushAnswers sends the late answers that have gathered, and reports whether
 // there were any.
 func (l *link) flushAnswers() bool {
+	l.sending.Lock()
+	defer l.sending.Unlock()
 	l.mu.Lock()
 	late := l.answers
 	l.answers = nil
@@ -318,7 +347,7 @@ func (l *link) flushAnswers() bool {
 			total += len(x.value)
 			n++
 		}
-		l.buf = l.m.sendAnswer(l.buf, l.id, a, values)
+		l.answerBuf = l.m.sendAnswer(l.answerBuf, l.id, a, values)
 		late = late[n:]
 	}
 	return true
@@ -510,9 +539,7 @@ func (c *core) serveFlight(by asker, number uint64, f *flight, o readOptions) {
 
 // late sends the answer to a question that was under way, unless it has been cancelled.
 func (c *core) late(by asker, number uint64, res wire.Result, value []byte) {
-	if _, under := c.m.serving.take(askedID{by.id, by.inc, number}); under {
-		c.send(by, number, res, value)
-	}
+	c.m.serving.answer(askedID{by.id, by.inc, number}, func() { c.send(by, number, res, value) })
 }
 
 func (c *core) send(by asker, number uint64, res wire.Result, value []byte) {

@@ -1,0 +1,246 @@
+package mesh_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cachemesh/cachemesh/loader"
+	"github.com/cachemesh/cachemesh/mesh"
+	"github.com/cachemesh/cachemesh/testenv"
+)
+
+// closedEverywhere checks that every call on the cache is ErrClosed, at once.
+func closedEverywhere(t *testing.T, c *mesh.Cache[[]byte], key string) {
+	t.Helper()
+	began := time.Now()
+	ctx := context.Background()
+	_, err := c.Get(ctx, key)
+	wantErr(t, err, mesh.ErrClosed)
+	_, err = c.Lookup(ctx, key)
+	wantErr(t, err, mesh.ErrClosed)
+	_, err = c.GetMany(ctx, []string{key})
+	wantErr(t, err, mesh.ErrClosed)
+	wantErr(t, c.Set(ctx, key, loader.Item[[]byte]{}), mesh.ErrClosed)
+	wantErr(t, c.Invalidate(ctx, key), mesh.ErrClosed)
+	wantErr(t, c.Clear(ctx), mesh.ErrClosed)
+	_ = c.Stats()
+	if err := c.Close(); err != nil {
+		t.Errorf("Close again: %v", err)
+	}
+	if d := time.Since(began); d > 100*time.Millisecond {
+		t.Errorf("that took %v", d)
+	}
+}
+
+func TestACacheIsClosedOnOneMember(t *testing.T) {
+	bubble(t, 3, func(t *testing.T, w *town) {
+		o := testenv.NewOrigin()
+		caches := open[[]byte](w, "c", o, mesh.Options{})
+		others := open[[]byte](w, "other", o, mesh.Options{})
+		key := w.keyOf("c", "m1")
+		for _, c := range caches {
+			got, err := c.Get(w.ctx, key)
+			want(t, got, err, key+"#1")
+		}
+		if err := caches[1].Close(); err != nil {
+			t.Fatal(err)
+		}
+		closedEverywhere(t, caches[1], key)
+		began := time.Now()
+		got, err := caches[0].Get(w.ctx, key) // right away: the others may not know yet
+		want(t, got, err, key+"#2")
+		if d := time.Since(began); d > 100*time.Millisecond {
+			t.Errorf("the first get afterwards took %v", d)
+		}
+		w.settled("c", 2)
+		for i := range 50 {
+			key := fmt.Sprint("k", i)
+			for _, c := range []*mesh.Cache[[]byte]{caches[0], caches[2]} {
+				got, err := c.Get(w.ctx, key)
+				want(t, got, err, key+"#1")
+			}
+		}
+		w.settled("other", 3) // it still owns its share of the other cache
+		got, err = others[1].Get(w.ctx, "x")
+		want(t, got, err, "x#1")
+		if n := len(w.meshes[0].Members()); n != 3 {
+			t.Errorf("%d members", n)
+		}
+		if err := caches[0].Invalidate(w.ctx, key); err != nil {
+			t.Error(err)
+		}
+		openOn[[]byte](w, w.meshes[1], "c", o, mesh.Options{})
+		w.settled("c", 3)
+	})
+}
+
+func TestClosingAnswersThoseWhoWait(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, w *town) {
+		o := testenv.NewOrigin()
+		caches := open[[]byte](w, "c", o, mesh.Options{})
+		o.Hold()
+		key := w.keyOf("c", "m1")
+		here, there := get(w.ctx, caches[1], key), get(w.ctx, caches[0], key)
+		w.soon("the load has begun", func() bool { return o.Waiting() == 1 })
+		if err := caches[1].Close(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		o.Release()
+		if a := <-there; a.err != nil {
+			t.Errorf("who waits on another member: %v", a.err)
+		}
+		if a := <-here; a.err != nil && !errors.Is(a.err, mesh.ErrClosed) {
+			t.Errorf("who waits on this one: %v", a.err)
+		}
+	})
+}
+
+func TestAfterLeaveEverythingIsClosed(t *testing.T) {
+	bubble(t, 3, func(t *testing.T, w *town) {
+		o := testenv.NewOrigin()
+		caches := open[[]byte](w, "c", o, mesh.Options{})
+		var keys []string
+		for i := range 300 {
+			keys = append(keys, fmt.Sprint("k", i))
+		}
+		if _, err := caches[1].GetMany(w.ctx, keys); err != nil {
+			t.Fatal(err)
+		}
+		m := w.meshes[1]
+		var wg sync.WaitGroup
+		for range 3 { // several at once, too
+			wg.Go(func() {
+				if err := m.Leave(w.ctx); err != nil {
+					t.Errorf("Leave: %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		if err := m.Leave(w.ctx); err != nil {
+			t.Errorf("Leave again: %v", err)
+		}
+		closedEverywhere(t, caches[1], keys[0])
+		_, err := mesh.NewCache[[]byte](m, "late", o, mesh.Options{})
+		wantErr(t, err, mesh.ErrClosed)
+		if n := len(m.Members()); n != 0 || m.Owner("c", "k") != "" {
+			t.Errorf("it sees %d members and %q owns", n, m.Owner("c", "k"))
+		}
+		_ = m.Stats()
+		if w.conns[1].IsClosed() {
+			t.Error("the caller's connection was closed")
+		}
+		if n := w.conns[1].NumSubscriptions(); n != 0 {
+			t.Errorf("%d subscriptions left", n)
+		}
+		if n := len(w.meshes[0].Members()); n != 2 {
+			t.Errorf("the others see %d members when Leave has returned", n)
+		}
+		for _, c := range []*mesh.Cache[[]byte]{caches[0], caches[2]} {
+			if got, err := c.GetMany(w.ctx, keys); err != nil || len(got) != 300 {
+				t.Error(len(got), err)
+			}
+		}
+		if n := o.Loads(); n != 300 {
+			t.Errorf("%d loads of 300 keys: the heirs have not taken over", n)
+		}
+	})
+}
+
+func TestLeaveUnderADoneContextStillAnnounces(t *testing.T) {
+	bubble(t, 3, func(t *testing.T, w *town) {
+		caches := open[[]byte](w, "c", testenv.NewOrigin(), mesh.Options{})
+		if _, err := caches[1].Get(w.ctx, w.keyOf("c", "m1")); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(w.ctx)
+		cancel()
+		began := time.Now()
+		wantErr(t, w.meshes[1].Leave(ctx), context.Canceled)
+		if err := w.meshes[1].Leave(ctx); err != nil {
+			t.Errorf("Leave again: %v", err)
+		}
+		time.Sleep(time.Until(began.Add(time.Second)))
+		if n := len(w.meshes[0].Members()); n != 2 {
+			t.Errorf("the others see %d members after a second", n)
+		}
+		closedEverywhere(t, caches[1], "k")
+	})
+}
+
+func TestLeaveWaitsForLoadsThatOthersWaitFor(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, w *town) {
+		o := testenv.NewOrigin()
+		caches := open[[]byte](w, "c", o, mesh.Options{})
+		key := w.keyOf("c", "m1")
+		o.SetDelay(3600 * time.Millisecond) // at no time at which a question is repeated
+		waiting := get(w.ctx, caches[0], key)
+		w.soon("the load has begun", func() bool { return o.Waiting() == 1 })
+		if err := w.meshes[1].Leave(w.ctx); err != nil {
+			t.Error(err)
+		}
+		a := <-waiting
+		want(t, a.value, a.err, key+"#1")
+		if o.Loads() != 1 {
+			t.Errorf("%d loads", o.Loads())
+		}
+	})
+}
+
+func TestAClosedConnectionEndsTheMesh(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, w *town) {
+		o := testenv.NewOrigin()
+		caches := open[[]byte](w, "c", o, mesh.Options{})
+		warm, cold := w.keysOf("c", "m0", 2)[0], w.keyOf("c", "m1")
+		got, err := caches[0].Get(w.ctx, warm)
+		want(t, got, err, warm+"#1")
+		o.Hold()
+		waiting := get(w.ctx, caches[0], cold)
+		w.soon("the load has begun", func() bool { return o.Waiting() == 1 })
+		began := time.Now()
+		w.conns[0].Close()
+		_, err = caches[0].Get(w.ctx, "another") // a miss: at once
+		wantErr(t, err, mesh.ErrClosed)
+		wantErr(t, caches[0].Invalidate(w.ctx, "k"), mesh.ErrClosed)
+		if d := time.Since(began); d > 0 {
+			t.Errorf("that took %v", d)
+		}
+		w.soon("hits end as well", func() bool {
+			_, err := caches[0].Get(w.ctx, warm)
+			return errors.Is(err, mesh.ErrClosed)
+		})
+		if a := <-waiting; !errors.Is(a.err, mesh.ErrClosed) {
+			t.Errorf("who waited got %q, %v", a.value, a.err)
+		}
+		if d := time.Since(began); d > 100*time.Millisecond {
+			t.Errorf("all that took %v", d)
+		}
+		closedEverywhere(t, caches[0], warm)
+		if err := w.meshes[0].Leave(w.ctx); err != nil {
+			t.Errorf("Leave: %v", err)
+		}
+		_, err = mesh.NewCache[[]byte](w.meshes[0], "late", o, mesh.Options{})
+		wantErr(t, err, mesh.ErrClosed)
+		o.Release()
+		w.soon("the other goes on alone", func() bool { return len(w.meshes[1].Members()) == 1 })
+		got, err = caches[1].Get(w.ctx, warm)
+		if err != nil {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+}
+
+func TestAConnectionClosedDuringJoinEndsIt(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, w *town) {
+		nc := w.server.Connect(t)
+		joined := later(func() (*mesh.Mesh, error) { return mesh.Join(w.ctx, nc, mesh.Config{ID: "late"}) })
+		nc.Close()
+		if a := <-joined; !errors.Is(a.err, mesh.ErrClosed) {
+			t.Errorf("Join gave %v, %v", a.value, a.err)
+		}
+	})
+}
