@@ -1,0 +1,104 @@
+package mesh
+
+import (
+	"github.com/cachemesh/cachemesh/internal/roster"
+	"github.com/cachemesh/cachemesh/internal/wire"
+)
+
+// flushQuestions sends the next batch if it may go, and reports whether it did.
+func (l *link) flushQuestions() bool {
+	now := l.m.clock.now()
+	l.mu.Lock()
+	if len(l.queue) == 0 || l.unacked != 0 && now-l.sentAt < int64(ackPatience) || !l.m.nc.IsConnected() {
+		l.mu.Unlock()
+		return false
+	}
+	limit := l.m.maxMessage()
+	size, n := 0, 0
+	for n < len(l.queue) && n < batchQuestions {
+		size += len(l.queue[n].key) + 64
+		if n > 0 && size > limit || l.queue[n].inc != l.queue[0].inc {
+			break
+		}
+		n++
+	}
+	taken := l.queue[:n:n]
+	l.queue = l.queue[n:]
+	if len(l.queue) == 0 {
+		l.queue = nil
+	}
+	l.batch++
+	ask := &l.asking
+	*ask = wire.Ask{To: taken[0].inc, Batch: l.batch, Questions: ask.Questions[:0], Caches: ask.Caches[:0]}
+	for _, k := range taken {
+		l.add(ask, k)
+		if k.kind == wire.AskCancel {
+			continue
+		}
+		if k.sent == 0 {
+			k.sent = now
+		}
+		k.batch, k.again = l.batch, false
+		k.due = now + int64(repeatAfter)
+		l.calls[k.number] = k
+	}
+	l.unacked, l.sentAt = l.batch, now
+	l.mu.Unlock()
+
+	l.m.host.mu.Lock()
+	ask.Inc = l.m.host.roster.Self().Inc
+	if !l.m.host.roster.AllShown(l.id) {
+		ask.Bases, ask.Records = wireCarry(l.m.host.roster.CarryTo(l.id, targetsOf(taken)))
+	}
+	l.m.host.mu.Unlock()
+	data, err := wire.Append(l.buf[:0], ask)
+	l.buf = data
+	if err != nil {
+		l.m.log.Error("cachemesh: cannot encode questions", "error", err)
+		l.mu.Lock()
+		for _, k := range taken {
+			delete(l.calls, k.number)
+		}
+		l.unacked = 0
+		l.mu.Unlock()
+		l.fail(taken)
+		return true
+	}
+	l.m.stats.batches.Add(1)
+	_ = l.m.nc.PublishRequest(l.m.subj.Ask(l.id), l.m.subj.ReplyFrom(l.id), data) // what is not sent is sent again
+	return true
+}
+
+// targetsOf is what calls are about.
+func targetsOf(calls []*call) []roster.Target {
+	targets := make([]roster.Target, 0, len(calls))
+	for _, k := range calls {
+		if k.core != nil {
+			targets = append(targets, roster.Target{Cache: k.core.name, Kind: roster.ByKey, Key: k.key})
+		}
+	}
+	return targets
+}
+
+// add puts a call into a message.
+func (l *link) add(ask *wire.Ask, k *call) {
+	q := wire.Question{
+		Number: k.number, Kind: k.kind, Key: bytesOf(k.key), RuledOut: k.ruledOut, Flags: k.flags,
+		MaxAge: micros(k.maxAge), Reads: k.reads, Trace: k.trace, Transfer: k.transfer, Offset: k.offset, Length: k.length,
+	}
+	if k.core != nil {
+		at := -1
+		for i, name := range ask.Caches {
+			if name == k.core.name {
+				at = i
+				break
+			}
+		}
+		if at < 0 {
+			at = len(ask.Caches)
+			ask.Caches = append(ask.Caches, k.core.name)
+		}
+		q.Cache = at
+	}
+	ask.Questions = append(ask.Questions, q)
+}

@@ -1,0 +1,143 @@
+package mesh
+
+import (
+	"slices"
+	"time"
+)
+
+// review looks at what is due: it repeats questions, or gives a member up. It
+// says when to look again, and whether there is nothing under way.
+func (l *link) review() (next time.Duration, idle bool) {
+	now := l.m.clock.now()
+	l.mu.Lock()
+	if len(l.queue)+len(l.calls)+len(l.answers) == 0 {
+		l.mu.Unlock()
+		return time.Hour, true
+	}
+	soonest := now + int64(repeatAfter)
+	if len(l.queue) > 0 && l.m.nc.IsConnected() {
+		soonest = now + int64(ackPatience)
+	}
+	var due []*call
+	for _, k := range l.calls {
+		if k.due <= now {
+			due = append(due, k)
+		} else {
+			soonest = min(soonest, k.due)
+		}
+	}
+	// What is queued while nothing can be sent must end as well.
+	for _, k := range l.queue {
+		if k.due <= now && !k.again {
+			due = append(due, k)
+		}
+	}
+	l.mu.Unlock()
+	if len(due) > 0 {
+		soonest = min(soonest, l.judge(due, now))
+	}
+	return time.Duration(max(soonest-now, int64(time.Millisecond))), false
+}
+
+// judge repeats the questions that are due, or gives them up. It says when the
+// first of them is due again.
+func (l *link) judge(due []*call, now int64) (soonest int64) {
+	l.m.host.mu.Lock()
+	inst, waits := l.m.host.roster.Known(l.id)
+	suspect := l.m.host.roster.Suspects(now, l.id)
+	l.m.host.mu.Unlock()
+	var ended []*call
+	again := false
+	soonest = now + int64(repeatAfter)
+	l.mu.Lock()
+	for _, k := range due {
+		limit := callSlack
+		if k.core != nil {
+			limit += k.core.opts.LoadTimeout
+		}
+		age := now - k.began
+		parted := k.inc != 0 && inst.Inc != k.inc || !waits && k.waited
+		if parted && !k.parted {
+			k.parted, k.due = true, now+int64(lastWords)
+			soonest = k.due
+			continue
+		}
+		gone := parted || !waits && age > int64(l.m.cfg.Lease) ||
+			suspect && age >= int64(repeatAfter) ||
+			age > int64(limit)
+		_, sent := l.calls[k.number]
+		switch {
+		case !sent && !slices.Contains(l.queue, k): // answered or forgotten meanwhile
+		case gone:
+			delete(l.calls, k.number)
+			l.queue = remove(l.queue, k)
+			l.down = l.down || suspect
+			ended = append(ended, k)
+		case sent && !k.again: // its answer may still come while it waits for its message
+			l.queue = append(l.queue, k)
+			k.again, again = true, true
+			k.due = now + int64(repeatAfter)
+		default:
+			k.due = now + int64(repeatAfter)
+		}
+	}
+	l.mu.Unlock()
+	l.fail(ended)
+	if again {
+		l.nudge()
+	}
+	return soonest
+}
+
+func remove(queue []*call, k *call) []*call {
+	for i, q := range queue {
+		if q == k {
+			return append(queue[:i:i], queue[i+1:]...)
+		}
+	}
+	return queue
+}
+
+// reachable reports whether it is worth asking: a member that could not be
+// reached is left alone until it has been heard again.
+func (l *link) reachable() bool {
+	l.mu.Lock()
+	down := l.down
+	l.mu.Unlock()
+	if !down {
+		return true
+	}
+	l.m.host.mu.Lock()
+	suspect := l.m.host.roster.Suspects(l.m.clock.now(), l.id)
+	l.m.host.mu.Unlock()
+	if suspect {
+		return false
+	}
+	l.mu.Lock()
+	l.down = false
+	l.mu.Unlock()
+	return true
+}
+
+// noResponders is told by NATS that nobody listens there.
+func (l *link) noResponders() {
+	now := l.m.clock.now()
+	l.mu.Lock()
+	l.refused++
+	l.unacked = 0
+	if l.refused == 1 {
+		for _, k := range l.calls {
+			k.due = now + int64(secondTry)
+		}
+		l.mu.Unlock()
+		l.nudge()
+		return
+	}
+	l.down = true
+	ended := l.takeAll()
+	l.mu.Unlock()
+	l.m.host.mu.Lock()
+	l.m.host.roster.Suspect(now, l.id)
+	l.m.host.mu.Unlock()
+	l.fail(ended)
+}
