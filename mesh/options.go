@@ -137,6 +137,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.SoftTimeout > 0 && o.StaleIfError > 0 && o.StaleIfError <= o.StaleWhileRevalidate {
 		bad("SoftTimeout", "never comes to pass: StaleIfError (%v) must be longer than StaleWhileRevalidate (%v)", o.StaleIfError, o.StaleWhileRevalidate)
 	}
+	if o.SoftTimeout > 0 && o.SoftTimeout >= o.LoadTimeout {
+		bad("SoftTimeout", "is %v and never comes to pass: it must be less than LoadTimeout, which is %v", o.SoftTimeout, o.LoadTimeout)
+	}
 	if !(o.RefreshAhead >= 0 && o.RefreshAhead < 1) {
 		bad("RefreshAhead", "is %v: it is a share of the TTL, and must be at least 0 and less than 1", o.RefreshAhead)
 	}
