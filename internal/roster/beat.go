@@ -28,6 +28,7 @@ func (r *Roster) beat(to string) *Beat {
 		From: r.self, Nonce: r.cfg.Nonce, Seq: r.seq, Heartbeat: r.cfg.Heartbeat, Lease: r.cfg.Lease,
 		Weight: r.cfg.Weight, Reader: r.cfg.Reader, Version: r.cfg.Version, Hash: r.cfg.Hash,
 		Joined: r.joined, Leaving: r.leaving, For: time.Duration(r.now - r.born), Tenure: r.tenure(),
+		Quorum: r.cfg.Quorum, Seasoned: r.fenceMode() && r.seasoned(), Fenced: r.fenced(),
 		Caches: r.announce(), Applied: r.vector(),
 	}
 	if r.joined {
@@ -39,7 +40,8 @@ func (r *Roster) beat(to string) *Beat {
 	}
 	b.Peers = make([]PeerState, 0, len(r.order))
 	for _, p := range r.order {
-		b.Peers = append(b.Peers, PeerState{Instance: p.Instance, Seen: p.seen, Waits: p.waits, Counts: p.waits && p.counted})
+		b.Peers = append(b.Peers, PeerState{Instance: p.Instance, Seen: p.seen, Waits: p.waits,
+			Counts: p.waits && p.counted, Grants: r.grant(p)})
 	}
 	r.send(to, b)
 	if to == "" {

@@ -26,7 +26,7 @@ func (r *Roster) Open(now int64, cache string, life time.Duration) Effects {
 	r.caches[cache] = &ownCache{name: cache, life: life}
 	r.measureLife()
 	r.dirty, r.forceBeat = true, !r.over && !r.apart
-	if r.apart {
+	if r.apart && !r.fenced() {
 		r.caches[cache].own(r)
 	}
 	return r.finish()
@@ -87,7 +87,7 @@ func (c *ownCache) own(r *Roster) {
 // tryOwn makes this member an owner of the caches whose opening has been
 // confirmed, or ends that it is one.
 func (r *Roster) tryOwn() {
-	owning := r.joined && !r.leaving
+	owning := r.joined && !r.leaving && !r.fenced()
 	for _, c := range r.caches {
 		switch {
 		case !owning:

@@ -19,6 +19,9 @@ type Effects struct {
 	// member uses its ID. Before Joined, Join fails with it; after, the roster
 	// has turned into a mesh of its own.
 	Refused string
+	// Differs, if not empty, says what of this joiner's Config differs from that of
+	// a live member, where it must not: Join fails with it.
+	Differs string
 	// Awake: the round after a stop is over (see Roster.Wake).
 	Awake bool
 	// Log: lines for a human, each with its level.

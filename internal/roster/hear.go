@@ -20,6 +20,9 @@ func (r *Roster) hear(b *Beat) {
 		})
 		return
 	}
+	if !r.sameMode(b) {
+		return
+	}
 	p := r.admit(b)
 	if p == nil {
 		return
@@ -35,10 +38,14 @@ func (r *Roster) hear(b *Beat) {
 	if b.Seq <= p.seen && !r.cfg.Ablation.OneIncarnation {
 		return
 	}
-	p.seen, p.suspected = b.Seq, false
+	p.seen, p.seenAt, p.suspected = b.Seq, r.now, false
+	p.seasoned = b.Seasoned
 	p.heartbeat, p.lease = b.Heartbeat, min(max(b.Lease, minLease), maxLease)
 	r.hearApplied(p, b)
 	r.hearState(p, b)
+	if r.fenceMode() {
+		r.vouch(p, p.shown[r.self], crowdOf(b))
+	}
 	if r.fresh(p) && !p.waits {
 		r.waitFor(p)
 	}
@@ -65,6 +72,9 @@ func (r *Roster) hearEcho(p *peer, b *Beat) {
 			p.echoed, p.heard = e.Seen, at
 		}
 		if b.Seq > p.seen {
+			if ok {
+				r.hearGrant(p, e, at)
+			}
 			if e.Counts && !p.confirms {
 				r.wantBeat = r.wantBeat || !r.joined
 			}
@@ -79,7 +89,7 @@ func (r *Roster) hearEcho(p *peer, b *Beat) {
 
 // hearApplied notes what the peer has applied, and asks for what is lacking here (R5).
 func (r *Roster) hearApplied(p *peer, b *Beat) {
-	p.lagAt = 0
+	p.lagAt, p.triedAt = 0, 0
 	gap := false
 	for i := range b.Applied {
 		a := &b.Applied[i]
@@ -111,6 +121,9 @@ func (r *Roster) hearState(p *peer, b *Beat) {
 			p.since -= int64(max(b.For, 0))
 		}
 		r.dirty, r.wantBeat = true, true
+	}
+	if p.fenced != b.Fenced {
+		p.fenced, r.dirty = b.Fenced, true
 	}
 	if p.weight != weight || p.reader != b.Reader || p.version != b.Version {
 		p.weight, p.reader, p.version = weight, b.Reader, b.Version

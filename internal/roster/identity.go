@@ -28,7 +28,7 @@ func (r *Roster) admit(b *Beat) *peer {
 		}
 		return nil
 	}
-	if cur != nil && r.fresh(cur) && b.Nonce != cur.nonce && !r.outranks(b, cur) {
+	if cur != nil && b.Nonce != cur.nonce && (r.held(cur) || r.fresh(cur) && !r.outranks(b, cur)) {
 		r.once("newcomer "+id, func() {
 			r.logf(false, id, "another process uses the ID of a live member: ignored until that one's lease has ended")
 		})
@@ -130,12 +130,16 @@ func (r *Roster) reincarnate(counter uint64) {
 	r.logf(r.wasJoined, "", "an instance of this ID is known that is newer: going on as incarnation %d", counter)
 	r.drop("this member is a new incarnation")
 	r.joined, r.born = false, r.now
+	if r.fenceMode() {
+		r.serves = 0
+	}
 	r.issued = 0
 	open := r.openOps()
 	for _, p := range r.order {
 		p.owes = nil
 		p.waits, p.counted, p.confirms = false, false, false
 		p.echoed, p.heard, p.snapshot, p.lagAt = 0, 0, nil, 0
+		p.hold, p.offered, p.granted, p.relied, p.vouched = 0, 0, 0, false, 0
 	}
 	r.waking = r.waking && r.sleepOn()
 	for _, c := range r.caches {
@@ -193,7 +197,13 @@ func (r *Roster) taken(t *Taken) {
 	}
 	r.joined = true // also when it was about to join again
 	r.apart, r.dirty = true, true
+	if r.fenceMode() { // alone it is no quorum, ever
+		r.serves = 0
+		r.tellFenced()
+	}
 	for _, c := range r.caches {
-		c.own(r)
+		if c.owned = c.owned && !r.fenced(); !r.fenced() {
+			c.own(r)
+		}
 	}
 }

@@ -15,6 +15,10 @@ type op struct {
 	told        int64    // when all were first told
 	left        int      // peers that owe it
 	missed      []string // those evicted while they did
+
+	lingers  bool       // fence mode: nobody owes it, and no quorum has agreed to it yet
+	quorum   []Instance // those who have confirmed it since quorumAt, and have been heard
+	quorumAt int64
 }
 
 // Invalidate is rule R2: apply at home, tell all, and tell those again who have
@@ -37,7 +41,7 @@ func (r *Roster) Invalidate(now int64, targets []Target) (id uint64, e Effects) 
 
 // issue numbers the records of an operation, applies and tells them.
 func (r *Roster) issue(o *op) {
-	o.first, o.last, o.told, o.left = r.issued+1, r.issued+uint64(len(o.targets)), r.now, 0
+	o.first, o.last, o.told, o.left, o.quorum = r.issued+1, r.issued+uint64(len(o.targets)), r.now, 0, nil
 	r.issued = o.last
 	records := make([]Invalidation, 0, len(o.targets))
 	for i, t := range o.targets {
@@ -55,9 +59,7 @@ func (r *Roster) issue(o *op) {
 			}
 		}
 	}
-	if o.left == 0 {
-		r.end(o)
-	}
+	r.tryEnd(o)
 }
 
 // tell sends records in messages of bounded size.
@@ -96,14 +98,8 @@ func (r *Roster) owe(p *peer, o *op) {
 
 // settle notes that one peer less owes an operation.
 func (r *Roster) settle(o *op) {
-	if o.left--; o.left == 0 {
-		r.end(o)
-	}
-}
-
-func (r *Roster) end(o *op) {
-	delete(r.ops, o.id)
-	r.out.Done = append(r.out.Done, o.id)
+	o.left--
+	r.tryEnd(o)
 }
 
 // openOps are the operations that are not done, in order.
@@ -127,7 +123,7 @@ func (r *Roster) told(t *Told) {
 			r.apply(i)
 		}
 	}
-	c := &Confirm{From: r.self, To: t.From}
+	c := &Confirm{From: r.self, To: t.From, Crowd: r.crowd()}
 	if s := r.sources[t.From]; s != nil {
 		c.Upto = s.prefix
 		for _, i := range t.Records {
@@ -151,6 +147,7 @@ func (r *Roster) confirm(c *Confirm) {
 			p.acked.add(n)
 		}
 	}
+	r.vouch(p, c.Upto, c.Crowd)
 	r.acknowledge(p)
 }
 
@@ -217,7 +214,9 @@ func (r *Roster) repeat() {
 }
 
 // Missing names who has not confirmed an operation, those evicted meanwhile
-// included, by ID; nil when it is done.
+// included, by ID; nil when it is done. In fence mode it names everybody heard of
+// who has not, and may name nobody although the operation is not done: a quorum
+// has yet to agree to it. Pending tells.
 func (r *Roster) Missing(now int64, id uint64) []string {
 	o := r.ops[id]
 	if o == nil {
@@ -233,6 +232,9 @@ func (r *Roster) Missing(now int64, id uint64) []string {
 		if p := r.peers[id]; p == nil || !p.waits || !p.acked.hasAll(o.first, o.last) {
 			out = append(out, id)
 		}
+	}
+	if r.fenceMode() {
+		out = append(out, r.unconfirmed(o)...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

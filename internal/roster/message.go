@@ -53,6 +53,7 @@ type PeerState struct {
 	Seen   uint64 // the latest heartbeat of that member that the sender has seen: the echo
 	Waits  bool   // the sender's invalidations wait for it
 	Counts bool   // and the sender has compared with it what both applied
+	Grants bool   // fence mode: they wait for it until a lease after it sent the heartbeat Seen
 }
 
 // Message is what members tell each other. Body is one of *Beat, *Told,
@@ -77,6 +78,9 @@ type Beat struct {
 	Leaving   bool
 	For       time.Duration // since Join has returned; before: since Join was called
 	Tenure    time.Duration // since Join first returned in this process, whatever its incarnation; 0: it never has
+	Quorum    int           // the sender's Config.Quorum
+	Seasoned  bool          // fence mode: this incarnation has run for a lease
+	Fenced    bool          // fence mode: the sender cannot hear a quorum, and owns nothing
 	Life      time.Duration // the longest that a value of the sender's may live; <0: for ever
 	Caches    []CacheState
 	Peers     []PeerState
@@ -95,6 +99,9 @@ type Confirm struct {
 	To   Instance // who issued them
 	Upto uint64   // every record of To up to this one is applied
 	Also []uint64 // and these
+	// Crowd, in fence mode, is a fingerprint of those whom the sender's own
+	// invalidations wait for, itself included. 0: not told.
+	Crowd uint64
 }
 
 // Want asks for the log above what the sender has applied.

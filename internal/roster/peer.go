@@ -42,6 +42,17 @@ type peer struct {
 	counted  bool                // and it has shown the snapshot
 	snapshot map[Instance]uint64 // what it has yet to show of what was applied when we began to wait
 
+	mark     uint64 // fingerprint of the instance
+	seenAt   int64  // when its latest heartbeat came
+	seasoned bool   // fence mode: it may count in a quorum (F5)
+	fenced   bool   // it says that it cannot hear a quorum
+	hold     int64  // until when it may hold a lease that we have granted (F1)
+	offered  int64  // until when its latest grant holds
+	granted  int64  // and its latest that counts (F3)
+	triedAt  uint64 // Roster.changes when the latest was found not to count yet
+	relied   bool   // it counts in our quorum (F6)
+	vouched  uint64 // our own records up to here are applied wherever its grants hold (F8)
+
 	acked     progress // which of our own invalidations it has applied
 	owes      []*op    // operations that wait for it, ascending
 	repeatDue int64    // when they are told again
@@ -89,7 +100,7 @@ func (r *Roster) expire() {
 		return
 	}
 	for _, p := range r.order {
-		if p.waits && !r.fresh(p) {
+		if p.waits && r.now > r.waitEnds(p) {
 			r.evict(p)
 			r.logf(true, p.ID, "evicted: not heard for a lease of %v", p.lease)
 		}
@@ -117,7 +128,7 @@ func (r *Roster) evict(p *peer) {
 
 // insert starts a peer.
 func (r *Roster) insert(b *Beat) *peer {
-	p := &peer{Instance: b.From, shown: map[Instance]uint64{}, since: r.now}
+	p := &peer{Instance: b.From, mark: mark(b.From), shown: map[Instance]uint64{}, since: r.now}
 	r.peers[p.ID] = p
 	i, _ := slices.BinarySearchFunc(r.order, p.ID, func(p *peer, id string) int {
 		return compareInstances(Instance{ID: p.ID}, Instance{ID: id})
@@ -215,7 +226,7 @@ func (r *Roster) Counts(now int64, i Instance) bool {
 	if p == nil || !p.counted {
 		return false
 	}
-	return r.waking || r.cfg.Ablation.KeepCounting || time.Duration(now-p.heard) <= p.lease
+	return r.waking || r.cfg.Ablation.KeepCounting || now <= r.waitEnds(p)
 }
 
 // Silence is how long ago the latest heartbeat was sent that this instance has

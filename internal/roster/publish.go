@@ -11,9 +11,9 @@ func (r *Roster) publish() {
 		number := r.view.Number
 		r.view = r.look()
 		r.view.Number = number + 1
-	case r.ticked && r.until() != r.view.Until:
+	case r.ticked && (r.until() != r.view.Until || r.serves != r.view.ServesUntil):
 		v := *r.view
-		v.Until = r.until()
+		v.Until, v.ServesUntil = r.until(), r.serves
 		r.view = &v
 	default:
 		return
@@ -24,7 +24,7 @@ func (r *Roster) publish() {
 
 // look makes the view of this moment.
 func (r *Roster) look() *View {
-	v := &View{Number: 1, Alone: r.hearsNobody(), Waking: r.waking, Joined: r.joined && !r.leaving, Until: r.until()}
+	v := &View{Number: 1, Alone: r.hearsNobody(), Waking: r.waking, Joined: r.joined && !r.leaving, Until: r.until(), ServesUntil: r.serves}
 	self := Member{Instance: r.self, Self: true, Weight: r.cfg.Weight, Reader: r.cfg.Reader, Leaving: r.leaving,
 		Joined: r.joined, Version: r.cfg.Version, Since: r.joinedAt}
 	if !r.joined {
@@ -40,7 +40,7 @@ func (r *Roster) look() *View {
 		}
 		m := Member{Instance: p.Instance, Weight: p.weight, Reader: p.reader, Leaving: p.leaving, Joined: p.joined,
 			Version: p.version, Since: p.since}
-		owns := p.joined && !p.leaving && !p.reader
+		owns := p.joined && !p.leaving && !p.reader && !p.fenced
 		for _, c := range p.caches {
 			since := int64(never) // not confirmed there yet: of two that open it at once neither is the elder
 			if c.owned {
@@ -61,9 +61,12 @@ func (r *Roster) until() int64 {
 		return r.wakeAt + int64(r.cfg.Lease)
 	}
 	end := int64(never)
+	if r.fenceMode() && r.serves > r.now {
+		end = r.serves
+	}
 	for _, p := range r.order {
 		if p.counted {
-			end = min(end, p.heard+int64(p.lease)+1, r.lastTick+int64(r.cfg.Lease))
+			end = min(end, r.waitEnds(p)+1, r.lastTick+int64(r.cfg.Lease))
 		}
 	}
 	return end

@@ -25,10 +25,14 @@ type Config struct {
 	Weight    int           // default 1, at most 1024
 	Reader    bool          // owns nothing
 	Version   string
-	Hash      uint8    // the version of the hash that picks owners: members of another are ignored
-	LogSize   int      // records whose content is kept; default 65536, negative: none
-	MaxBytes  int      // about how many bytes of records go in one message; default 512 KiB
-	Ablation  Ablation // for the simulation
+	Hash      uint8 // the version of the hash that picks owners: members of another are ignored
+	LogSize   int   // records whose content is kept; default 65536, negative: none
+	MaxBytes  int   // about how many bytes of records go in one message; default 512 KiB
+	// Quorum above 0 is fence mode: a member that cannot hear this many members,
+	// itself included, is fenced. It must be a majority of the members that there
+	// will ever be at a time, and the same for all; so must Lease then.
+	Quorum   int
+	Ablation Ablation // for the simulation
 }
 
 func (c Config) withDefaults() Config {
@@ -93,6 +97,12 @@ type Roster struct {
 
 	caches map[string]*ownCache
 
+	serves    int64 // until when a quorum is heard; bounded mode: for ever
+	wasFenced bool  // as it was last announced
+	saidFence bool  // as it was last logged
+	saidAny   bool  // it was logged at all
+	lingering []*op // nobody owes them, and no quorum has agreed to them yet
+
 	lastTick int64
 	ticked   bool
 	waking   bool
@@ -117,6 +127,10 @@ func New(cfg Config, now int64) *Roster {
 	if cfg.Ablation.OneIncarnation {
 		r.self.Inc = 1
 	}
+	if cfg.Quorum <= 0 {
+		r.serves = never
+	}
+	r.wasFenced = r.fenced()
 	r.measureLife()
 	r.view = r.look()
 	return r
@@ -156,7 +170,7 @@ func (r *Roster) Next() int64 {
 	next := r.beatDue
 	for _, p := range r.order {
 		if p.waits && !r.waking {
-			next = min(next, p.heard+int64(p.lease)+1)
+			next = min(next, r.waitEnds(p)+1)
 		}
 		if len(p.owes) > 0 {
 			next = min(next, p.repeatDue)
@@ -164,6 +178,15 @@ func (r *Roster) Next() int64 {
 	}
 	if !r.joined && !r.leaving && r.now < r.born+int64(r.cfg.Heartbeat) {
 		next = min(next, r.born+int64(r.cfg.Heartbeat))
+	}
+	if r.fenceMode() {
+		next = min(next, r.nextAgreed())
+		if r.serves > r.now {
+			next = min(next, r.serves)
+		}
+		if !r.seasoned() {
+			next = min(next, r.born+r.term())
+		}
 	}
 	if r.waking {
 		next = min(next, r.wakeAt+int64(r.cfg.Lease))
@@ -238,8 +261,10 @@ func (r *Roster) begin(now int64) {
 func (r *Roster) finish() Effects {
 	if !r.over && !r.apart {
 		r.tryJoin()
+		r.tryServe()
 		r.tryOwn()
 		r.tryWake()
+		r.tryEndLingering()
 		if r.forceBeat || r.wantBeat && r.now >= r.lastBeat+r.gap() {
 			r.beat("")
 		} else if r.wantBeat {

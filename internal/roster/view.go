@@ -10,6 +10,11 @@ type View struct {
 	// Until is when the first lease among Members ends if nothing more is
 	// heard: from then on the host calls Roster.Tick before it uses the view.
 	Until int64
+	// ServesUntil is when this member will no longer hear a quorum if nothing more
+	// is heard: from then on the host answers nothing from memory, asks nobody and
+	// keeps nothing, event or no event. In bounded mode it never comes; a moment in
+	// the past says that the member is fenced now.
+	ServesUntil int64
 	// Alone: the host hears nobody at all.
 	Alone bool
 	// Waking: the process was stopped; answer nothing from memory until
@@ -43,6 +48,9 @@ type Cache struct {
 	// math.MaxInt64 until that has told that its opening is confirmed.
 	Since int64
 }
+
+// Fenced reports whether memory must not be used at a moment.
+func (v *View) Fenced(now int64) bool { return now >= v.ServesUntil }
 
 // Member finds a counted member by ID.
 func (v *View) Member(id string) (Member, bool) {

@@ -44,5 +44,16 @@ func ablations() []ablation {
 	add("R7 no incarnations", "faults", func(s *Scenario) { s.Ablation.OneIncarnation = true })
 	add("R9 Join waits for nobody", "parts of five", func(s *Scenario) { s.Ablation.JoinAtOnce = true })
 	add("R10 a leaver is not waited for", "faults", func(s *Scenario) { s.Ablation.LeaverUncounted = true })
+	add("F1 a lease that is granted is not waited for", "fence, parts", func(s *Scenario) { s.Ablation.HoldNothing = true })
+	add("F2 a lease counts from the receipt of the grant", "fence, parts", func(s *Scenario) { s.Ablation.CountFromReceipt = true })
+	add("F2 clocks that drift are trusted", "fence, drift", func(s *Scenario) { s.Ablation.NoDrift = true })
+	add("F3 a grant counts at once", "fence, parts", func(s *Scenario) { s.Ablation.GrantBlindly = true })
+	add("F4 nobody is fenced", "fence, parts", func(s *Scenario) { s.Ablation.FenceNobody = true })
+	add("F4 a fenced member joins running loads", "fence, parts", func(s *Scenario) { s.JoinBypass = true })
+	add("F5 newcomers count at once", "fence, restarts", func(s *Scenario) { s.Ablation.Unseasoned = true })
+	add("F6 new instances are trusted", "fence, forgotten", func(s *Scenario) { s.Ablation.TrustNewcomers = true })
+	add("F7 no quorum confirms", "fence, parts", func(s *Scenario) { s.Ablation.ConfirmAlone = true })
+	add("F7 a confirmation counts for ever", "fence, replaced", func(s *Scenario) { s.Ablation.ConfirmLongAgo = true })
+	add("F8 an invalidation ends with its quorum", "fence, parts", func(s *Scenario) { s.Ablation.EndAtOnce = true })
 	return out
 }

@@ -83,6 +83,10 @@ func (p *process) serve(from string, q question, end func(reply)) {
 	p.awake(func() {
 		p.take(q.carry)
 		give := func(a answer) { end(reply{ok: a.loaded > 0, answer: a}) }
+		if p.fenced() {
+			end(reply{})
+			return
+		}
 		if q.takeOver {
 			p.hand(from, q.key, give)
 			return

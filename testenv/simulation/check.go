@@ -33,6 +33,7 @@ type bond struct {
 //	merge:   c had applied when it last began to wait for m, it returned nil, and c counts m now
 //	end:     c issued, it returned nil, and c counted m when c ended
 //	all:     returned nil when its caller counted every live member whose Join had returned
+//	fence:   anybody issued, it returned nil, in fence mode
 type checker struct {
 	w       *world
 	res     Result
@@ -114,6 +115,13 @@ func (c *checker) ended(p *process) {
 	}
 }
 
+// call is an Invalidate or Set in a slot, if a member runs there that has joined.
+func (c *checker) call(slot int, key string, set bool) {
+	if p := c.w.slots[slot]; p.up && p.joined {
+		c.invalidate(p, key, set)
+	}
+}
+
 func (c *checker) invalidate(p *process, key string, set bool) {
 	w := c.w
 	o := &operation{by: p, began: w.now}
@@ -151,7 +159,7 @@ func (c *checker) invalidated(o *operation, ok bool, missing []string) {
 	p := o.by
 	c.w.logf("%v: invalidation %v of %.4f: %v %v", p, o.id, float64(o.began)/1e9, ok, missing)
 	c.raiseAll(at(c.own, p), o)
-	if p.apart {
+	if p.apart && c.w.Quorum == 0 {
 		return
 	}
 	if !ok {
@@ -164,6 +172,7 @@ func (c *checker) invalidated(o *operation, ok bool, missing []string) {
 		return
 	}
 	c.res.Confirmed++
+	c.res.Slowest = max(c.res.Slowest, c.w.now-o.began)
 	o.done = true
 	c.raiseAll(at(c.confirmed, p), o)
 	c.raiseAll(c.done, o)
@@ -186,6 +195,9 @@ func (c *checker) floor(p *process, key string) (floor int64, why string) {
 		}
 	}
 	up(at(c.own, p)[key], "own", nil)
+	if c.w.Quorum > 0 {
+		up(c.done[key], "fence", nil)
+	}
 	if p.apart {
 		return floor, why
 	}
@@ -294,6 +306,9 @@ func (c *checker) end() {
 			c.violation("twins", "at the end two live members have the ID "+a.id)
 		}
 		live[a.id] = true
+		if a.fenced() {
+			c.violation("fenced", fmt.Sprintf("at the end %v hears no quorum", a))
+		}
 		if self, _ := a.view.Member(a.id); !a.joined || !self.Joined {
 			c.violation("apart", fmt.Sprintf("at the end %v has not joined", a))
 		}

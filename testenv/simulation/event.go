@@ -31,17 +31,18 @@ func (q *queue) Pop() any {
 // world is one run: true time, the network and the processes.
 type world struct {
 	Scenario
-	rand    *rand.Rand
-	now     int64
-	events  queue
-	seq     int
-	slots   []*process // the running or last process of each slot
-	cut     map[[2]int]bool
-	loss    float64
-	tracing bool
-	trace   []string
-	check   *checker
-	keys    []string
+	plotting bool // a plot runs
+	rand     *rand.Rand
+	now      int64
+	events   queue
+	seq      int
+	slots    []*process // the running or last process of each slot
+	cut      map[[2]int]bool
+	loss     float64
+	tracing  bool
+	trace    []string
+	check    *checker
+	keys     []string
 }
 
 func (w *world) after(d int64, do func()) {

@@ -91,6 +91,10 @@ func (w *world) nemesis() {
 			}
 		}
 		w.logf("parts %b for %.1fs", side, float64(3*d)/1e9)
+	case 'm': // one is cut off, the others restart meanwhile
+		w.forgotten(p.slot)
+	case 'z': // who has confirmed is replaced behind the caller's back
+		w.replaced(p.slot)
 	case 'a': // one link, one way or both
 		i, j := w.rand.IntN(len(w.slots)), w.rand.IntN(len(w.slots))
 		w.sever(i, j, 2*d)

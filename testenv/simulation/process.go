@@ -13,7 +13,8 @@ type process struct {
 	slot    int
 	id      string
 	nonce   uint64
-	skew    int64 // its clock less the true time: no clock crosses the wire
+	skew    int64   // its clock less the true time at the start: no clock crosses the wire
+	rate    float64 // of its clock
 	r       *roster.Roster
 	view    *roster.View
 	up      bool
@@ -32,6 +33,7 @@ type process struct {
 
 	store         map[string]*entry
 	owns, fetches map[string]*flight
+	gathering     map[string]*flight // of a fenced process: loads that have not begun
 	epoch         map[string]int
 	gen           int
 	hints         map[string]hint
@@ -62,13 +64,16 @@ func itoa(n int) string {
 
 // start starts a process in a slot.
 func (w *world) start(slot int) {
-	p := &process{w: w, slot: slot, id: w.slots[slot].id, up: true, nonce: w.rand.Uint64(), skew: w.upTo(1000 * second),
+	p := &process{w: w, slot: slot, id: w.slots[slot].id, up: true, rate: 1, gathering: map[string]*flight{}, nonce: w.rand.Uint64(), skew: w.upTo(1000 * second),
 		store: map[string]*entry{}, owns: map[string]*flight{}, fetches: map[string]*flight{}, epoch: map[string]int{},
 		hints: map[string]hint{}, calls: map[int]*call{}, ends: map[uint64]func(bool, []string){},
 		applied: map[*record]bool{}, waited: map[string]roster.Instance{}, floors: map[string]floors{}}
 	w.slots[slot] = p
+	if w.Drift > 0 {
+		p.rate = 1 + w.Drift*float64(2*w.rand.IntN(2)-1) // as far off as can be
+	}
 	p.r = roster.New(roster.Config{ID: p.id, Nonce: p.nonce, Heartbeat: time.Duration(heartbeat), Lease: time.Duration(lease),
-		LogSize: w.LogSize, Ablation: w.Ablation}, p.clock())
+		LogSize: w.LogSize, Quorum: w.Quorum, Ablation: w.Ablation}, p.clock())
 	p.view = p.r.View()
 	w.logf("%v starts, nonce %d", p, p.nonce)
 	p.carryOut(p.r.Start(p.clock()))
@@ -96,7 +101,15 @@ func (p *process) forget() {
 	p.store, p.owns, p.fetches = map[string]*entry{}, map[string]*flight{}, map[string]*flight{}
 }
 
-func (p *process) clock() int64 { return p.w.now + p.skew }
+func (p *process) clock() int64 {
+	if p.rate == 1 {
+		return p.w.now + p.skew
+	}
+	return p.skew + int64(float64(p.w.now)*p.rate)
+}
+
+// fenced reports whether this process hears no quorum.
+func (p *process) fenced() bool { return p.view.Fenced(p.clock()) }
 
 // do runs f on a live process, or when it is continued if it is stopped.
 func (p *process) do(f func()) {
@@ -174,7 +187,11 @@ func (p *process) setTimer() {
 	p.timer++
 	p.timerAt = next
 	no := p.timer
-	p.after(max(next-p.clock(), 0), func() {
+	d := max(next-p.clock(), 0)
+	if p.rate != 1 {
+		d = int64(float64(d)/p.rate) + 1
+	}
+	p.after(d, func() {
 		if p.timer == no {
 			p.timerAt = 0
 			p.carryOut(p.r.Tick(p.clock()))

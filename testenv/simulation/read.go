@@ -28,6 +28,7 @@ type flight struct {
 	epoch, gen int
 	owner      bool
 	loading    bool
+	bypass     bool // of a fenced process: kept by nobody
 	loadAt     int64
 	done       bool
 	waiters    []func(answer)
@@ -132,7 +133,7 @@ func (p *process) previous(key string) string {
 // keeps reports whether values may be kept here (R9).
 func (p *process) keeps() bool {
 	self, _ := p.view.Member(p.id)
-	return self.Joined && !p.closed
+	return self.Joined && !p.closed && !p.fenced()
 }
 
 func (p *process) lookup(key string) *entry {
@@ -152,6 +153,10 @@ func (p *process) lookup(key string) *entry {
 
 func (p *process) get(key string, fresh bool, done func(answer)) {
 	p.awake(func() {
+		if p.fenced() {
+			p.bypass(key, done)
+			return
+		}
 		if e := p.lookup(key); e != nil && !fresh {
 			done(answer{loaded: e.loaded})
 			return
@@ -177,6 +182,25 @@ func (p *process) get(key string, fresh bool, done func(answer)) {
 	})
 }
 
+// bypass loads for a Get of a fenced process. It shares only a load that has not
+// begun: of what was invalidated before the Get this process may know nothing.
+func (p *process) bypass(key string, done func(answer)) {
+	p.w.check.res.Bypassed++
+	if f := p.gathering[key]; f != nil {
+		f.waiters = append(f.waiters, done)
+		return
+	}
+	f := p.newFlight(key, false)
+	f.bypass, f.waiters = true, append(f.waiters, done)
+	p.gathering[key] = f
+	p.after(ms, func() {
+		if !p.w.JoinBypass {
+			delete(p.gathering, key)
+		}
+		p.load(f, true)
+	})
+}
+
 func (p *process) known(id string) bool {
 	inst, _ := p.r.Known(id)
 	return inst.Inc != 0 && id != p.id
@@ -199,13 +223,16 @@ func (p *process) finish(f *flight, a answer) {
 		return
 	}
 	f.done = true
+	if p.gathering[f.key] == f {
+		delete(p.gathering, f.key)
+	}
 	if p.owns[f.key] == f {
 		delete(p.owns, f.key)
 	}
 	if p.fetches[f.key] == f {
 		delete(p.fetches, f.key)
 	}
-	if a.loaded > 0 && (p.whole(f) || p.w.KeepDetached) {
+	if a.loaded > 0 && !f.bypass && (p.whole(f) || p.w.KeepDetached) {
 		p.keep(f.key, a, f.owner)
 	}
 	for _, done := range f.waiters {
@@ -262,7 +289,7 @@ func (p *process) takeOver(f *flight, from string) {
 // somebody waits.
 func (p *process) pull(key, from string) {
 	p.awake(func() {
-		if p.lookup(key) != nil || p.owns[key] != nil && p.joinable(p.owns[key]) {
+		if p.fenced() || p.lookup(key) != nil || p.owns[key] != nil && p.joinable(p.owns[key]) {
 			return
 		}
 		f := p.newFlight(key, true)

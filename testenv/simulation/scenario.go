@@ -12,6 +12,9 @@ func Scenarios() []Scenario {
 	calm := func(s *Scenario, kinds string) {
 		s.N, s.Keys, s.Writes, s.Faults, s.Kinds, s.LogSize = 5, 24, 0.01, false, kinds, 500
 	}
+	fence := func(name string, n int, f func(*Scenario)) Scenario {
+		return with("fence, "+name, func(s *Scenario) { s.N, s.Quorum, s.Drift, s.Kinds = n, n/2+1, 0.01, "kKlsogppaa"; f(s) })
+	}
 	return []Scenario{
 		with("calm", func(s *Scenario) { calm(s, "") }),
 		with("leaves", func(s *Scenario) { calm(s, "l") }),
@@ -25,6 +28,18 @@ func Scenarios() []Scenario {
 		with("many writes", func(s *Scenario) { s.Kinds, s.Writes = "kKlsogppaa", 0.3 }),
 		with("no log", func(s *Scenario) { s.Kinds, s.LogSize = "kKlsogppaa", -1 }),
 		with("twins", func(s *Scenario) { s.Twins, s.Kinds = 2, "kKlsogpattt" }),
+		fence("calm", 5, func(s *Scenario) { calm(s, "") }),
+		fence("three", 3, func(s *Scenario) {}),
+		fence("five", 5, func(s *Scenario) {}),
+		fence("parts", 5, func(s *Scenario) { s.Kinds = "pppaaag" }),
+		fence("restarts", 3, func(s *Scenario) { s.Kinds = "kKkKlpas" }),
+		fence("restarts of five", 5, func(s *Scenario) { s.Kinds = "kKkKlkKpas" }),
+		fence("drift", 3, func(s *Scenario) { s.Kinds, s.Drift, s.Keys, s.Writes = "ppppa", 0.012, 1, 0.2 }),
+		fence("forgotten", 3, func(s *Scenario) { s.Kinds, s.Writes = "m", 0.01 }),
+		fence("forgotten by five", 5, func(s *Scenario) { s.Kinds, s.Writes = "mmk", 0.01 }),
+		fence("replaced", 5, func(s *Scenario) { s.Kinds, s.Writes = "z", 0.01 }),
+		fence("no log", 3, func(s *Scenario) { s.LogSize = -1 }),
+		fence("many writes", 5, func(s *Scenario) { s.Writes = 0.3 }),
 	}
 }
 

@@ -39,10 +39,13 @@ type Scenario struct {
 	Kinds   string  // of faults, each as likely as it is often named: see nemesis
 	Writes  float64 // share of Invalidate and Set among the calls
 	LogSize int     // of the rosters
+	Quorum  int     // of the rosters: above 0 fence mode, where the promise binds every member
+	Drift   float64 // by how much the rate of a process's clock may be off
 
 	Ablation roster.Ablation // rules that the rosters leave out
 
 	JoinDetached bool // leaves out R1: a later Get joins a flight that an invalidation has detached
+	JoinBypass   bool // leaves out F4: a Get of a fenced member joins a load that runs already
 	KeepDetached bool // leaves out R1: a detached flight keeps its value
 }
 
@@ -54,8 +57,10 @@ type Result struct {
 	Confirmed  int // Invalidate and Set that returned nil
 	Partial    int // that returned who is missing
 	Loads      int
-	Extra      int // loads of what a live member held or was loading
-	LastResort int // loads for oneself, as no owner was to be had
+	Extra      int   // loads of what a live member held or was loading
+	Bypassed   int   // Gets answered by a load of their own, for want of a quorum
+	Slowest    int64 // the longest that an Invalidate or Set took that returned nil, in nanoseconds
+	LastResort int   // loads for oneself, as no owner was to be had
 	Joins      int
 	Refused    int            // processes refused for their ID
 	Drops      int            // times that a member dropped everything
