@@ -61,18 +61,19 @@ func toWire(body any) any {
 			Heartbeat: micros(b.Heartbeat), Lease: micros(b.Lease),
 			Weight: b.Weight, Reader: b.Reader, Version: b.Version, Hash: b.Hash,
 			Joined: b.Joined, Leaving: b.Leaving, For: micros(b.For), Tenure: micros(b.Tenure), Life: lifeToWire(b.Life),
+			Quorum: b.Quorum, Seasoned: b.Seasoned, Fenced: b.Fenced,
 			Caches: each(b.Caches, func(c roster.CacheState) wire.CacheState {
 				return wire.CacheState{Name: c.Name, Owned: c.Owned, For: micros(c.For)}
 			}),
 			Peers: each(b.Peers, func(p roster.PeerState) wire.PeerState {
-				return wire.PeerState{Instance: wireInstance(p.Instance), Seen: p.Seen, Waits: p.Waits, Counts: p.Counts}
+				return wire.PeerState{Instance: wireInstance(p.Instance), Seen: p.Seen, Waits: p.Waits, Counts: p.Counts, Grants: p.Grants}
 			}),
 			Applied: each(b.Applied, wireApplied),
 		}
 	case *roster.Told:
 		return &wire.Told{Inc: b.From.Inc, Records: each(b.Records, wireRecord)}
 	case *roster.Confirm:
-		return &wire.Confirm{Inc: b.From.Inc, To: wireInstance(b.To), Upto: b.Upto, Also: b.Also}
+		return &wire.Confirm{Inc: b.From.Inc, To: wireInstance(b.To), Upto: b.Upto, Also: b.Also, Crowd: b.Crowd}
 	case *roster.Want:
 		return &wire.Want{Inc: b.From.Inc, To: wireInstance(b.To), Have: each(b.Have, wireApplied)}
 	case *roster.Tail:
@@ -98,18 +99,19 @@ func fromWire(sender string, msg any) any {
 			Heartbeat: fromMicros(b.Heartbeat), Lease: fromMicros(b.Lease),
 			Weight: b.Weight, Reader: b.Reader, Version: b.Version, Hash: b.Hash,
 			Joined: b.Joined, Leaving: b.Leaving, For: fromMicros(b.For), Tenure: fromMicros(b.Tenure), Life: lifeFromWire(b.Life),
+			Quorum: b.Quorum, Seasoned: b.Seasoned, Fenced: b.Fenced,
 			Caches: each(b.Caches, func(c wire.CacheState) roster.CacheState {
 				return roster.CacheState{Name: c.Name, Owned: c.Owned, For: fromMicros(c.For)}
 			}),
 			Peers: each(b.Peers, func(p wire.PeerState) roster.PeerState {
-				return roster.PeerState{Instance: fromInstance(p.Instance), Seen: p.Seen, Waits: p.Waits, Counts: p.Counts}
+				return roster.PeerState{Instance: fromInstance(p.Instance), Seen: p.Seen, Waits: p.Waits, Counts: p.Counts, Grants: p.Grants}
 			}),
 			Applied: each(b.Applied, fromApplied),
 		}
 	case *wire.Told:
 		return &roster.Told{From: from(b.Inc), Records: each(b.Records, fromRecord)}
 	case *wire.Confirm:
-		return &roster.Confirm{From: from(b.Inc), To: fromInstance(b.To), Upto: b.Upto, Also: b.Also}
+		return &roster.Confirm{From: from(b.Inc), To: fromInstance(b.To), Upto: b.Upto, Also: b.Also, Crowd: b.Crowd}
 	case *wire.Want:
 		return &roster.Want{From: from(b.Inc), To: fromInstance(b.To), Have: each(b.Have, fromApplied)}
 	case *wire.Tail:

@@ -30,6 +30,8 @@ func (m *Beat) check() error {
 		return malformed("beat: joined %d µs ago; it must not be negative", m.Tenure)
 	case m.Weight < 0 || m.Weight > MaxWeight:
 		return malformed("beat: weight %d; it must be 0 to %d", m.Weight, MaxWeight)
+	case m.Quorum < 0 || m.Quorum > MaxPeers:
+		return malformed("beat: quorum %d; it must be 0 to %d", m.Quorum, MaxPeers)
 	case len(m.Version) > MaxVersionBytes:
 		return malformed("beat: version of %d bytes; %d are the most", len(m.Version), MaxVersionBytes)
 	}

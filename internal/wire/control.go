@@ -45,6 +45,7 @@ type PeerState struct {
 	Seen     uint64   `cbor:"2,keyasint,omitempty"`
 	Waits    bool     `cbor:"3,keyasint,omitempty"`
 	Counts   bool     `cbor:"4,keyasint,omitempty"`
+	Grants   bool     `cbor:"5,keyasint,omitempty"` // fence mode
 }
 
 // Beat is the heartbeat. Durations are in microseconds: Heartbeat and Lease are
@@ -68,6 +69,9 @@ type Beat struct {
 	Peers     []PeerState  `cbor:"15,keyasint,omitempty"`
 	Applied   []Applied    `cbor:"16,keyasint,omitempty"`
 	Tenure    int64        `cbor:"17,keyasint,omitempty"` // since the process first joined, in whatever incarnation
+	Quorum    int          `cbor:"18,keyasint,omitempty"` // 0 is bounded mode; at most MaxPeers
+	Seasoned  bool         `cbor:"19,keyasint,omitempty"`
+	Fenced    bool         `cbor:"20,keyasint,omitempty"`
 }
 
 // Told carries invalidations of the sender.
@@ -82,6 +86,8 @@ type Confirm struct {
 	To   Instance `cbor:"2,keyasint"`
 	Upto uint64   `cbor:"3,keyasint,omitempty"`
 	Also []uint64 `cbor:"4,keyasint,omitempty"`
+
+	Crowd uint64 `cbor:"5,keyasint,omitempty"` // fingerprint of those whom the sender waits for
 }
 
 // Want asks for a part of the log.

@@ -61,6 +61,12 @@ func (r *reader) beat(m *Beat) {
 			m.Applied = r.applied("applied")
 		case 17:
 			m.Tenure = r.int()
+		case 18:
+			m.Quorum = int(r.small(MaxPeers))
+		case 19:
+			m.Seasoned = r.bool()
+		case 20:
+			m.Fenced = r.bool()
 		default:
 			r.skip(1)
 		}
@@ -93,6 +99,8 @@ func (r *reader) peer(p *PeerState) {
 			p.Waits = r.bool()
 		case 4:
 			p.Counts = r.bool()
+		case 5:
+			p.Grants = r.bool()
 		default:
 			r.skip(3)
 		}
@@ -128,6 +136,8 @@ func (r *reader) confirm(m *Confirm) {
 					m.Also[i] = r.uint()
 				}
 			}
+		case 5:
+			m.Crowd = r.uint()
 		default:
 			r.skip(1)
 		}

@@ -123,6 +123,8 @@ func TestAppendRefusesWhatDecodeWouldRefuse(t *testing.T) {
 		"a negative age of a member":    {beat(func(b *Beat) { b.For = -1 }), "for -1"},
 		"a weight too large":            {beat(func(b *Beat) { b.Weight = MaxWeight + 1 }), "weight 1025"},
 		"a negative weight":             {beat(func(b *Beat) { b.Weight = -1 }), "weight -1"},
+		"a negative quorum":             {beat(func(b *Beat) { b.Quorum = -1 }), "quorum -1"},
+		"a quorum too large":            {beat(func(b *Beat) { b.Quorum = MaxPeers + 1 }), "quorum 4097"},
 		"a long version":                {beat(func(b *Beat) { b.Version = strings.Repeat("v", 300) }), "300 bytes"},
 		"a cache with a dot":            {beat(func(b *Beat) { b.Caches = []CacheState{{Name: "a.b"}} }), `"a.b"`},
 		"a cache owned since never":     {beat(func(b *Beat) { b.Caches = []CacheState{{Name: "a", For: -5}} }), "-5"},

@@ -86,8 +86,9 @@ func (r random) beat() *Beat {
 		Inc: r.positive(), Nonce: r.uint(), Seq: r.uint(), Heartbeat: 1 + r.age()/2, Lease: 1 + r.age()/2,
 		Weight: r.IntN(MaxWeight + 1), Reader: r.maybe(), Version: r.text(), Hash: uint8(r.uint()), Joined: r.maybe(),
 		Leaving: r.maybe(), For: r.age(), Life: r.life(), Tenure: r.age(),
+		Quorum: r.IntN(MaxPeers + 1), Seasoned: r.maybe(), Fenced: r.maybe(),
 		Caches:  list(r, func() CacheState { return CacheState{Name: r.token(), Owned: r.maybe(), For: r.age()} }),
-		Peers:   list(r, func() PeerState { return PeerState{r.instance(), r.uint(), r.maybe(), r.maybe()} }),
+		Peers:   list(r, func() PeerState { return PeerState{r.instance(), r.uint(), r.maybe(), r.maybe(), r.maybe()} }),
 		Applied: list(r, r.applied),
 	}
 }
@@ -139,7 +140,7 @@ func (r random) messages() []message {
 	return []message{
 		r.beat(),
 		&Told{Inc: r.positive(), Records: list(r, r.record)},
-		&Confirm{Inc: r.positive(), To: r.instance(), Upto: r.uint(), Also: list(r, r.uint)},
+		&Confirm{Inc: r.positive(), To: r.instance(), Upto: r.uint(), Also: list(r, r.uint), Crowd: r.uint()},
 		&Want{Inc: r.positive(), To: r.instance(), Have: list(r, r.applied)},
 		&Tail{Inc: r.positive(), To: r.instance(), Bases: list(r, r.applied), Records: list(r, r.record)},
 		&Gone{Inc: r.positive()},
