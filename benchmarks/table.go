@@ -1,0 +1,29 @@
+package main
+
+// table is one group of results.
+type table struct {
+	Title   string
+	Text    string // what was measured, how, and what to know when reading it
+	Columns []string
+	Rows    []row
+	Notes   []string `json:",omitempty"` // what was left out, and why
+}
+
+// row is one line of a table. Its cells stand under all columns but the first.
+type row struct {
+	Name  string
+	Cells []cell
+}
+
+// cell is one number with the way to write it.
+type cell struct {
+	Text  string
+	Value float64 `json:",omitempty"`
+	Least float64 `json:",omitempty"` // spread over the rounds, where there is one
+	Most  float64 `json:",omitempty"`
+}
+
+// none is the cell of what was not measured.
+var none = cell{Text: "-"}
+
+func words(text string) cell { return cell{Text: text} }

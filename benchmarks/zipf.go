@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// zipfSamples is what was measured of one kind, round by round.
+type zipfSamples struct {
+	rate, loads, busiest sample
+}
+
+// zipfMeshes measures whole meshes under popularity that follows Zipf's law.
+func zipfMeshes(ctx context.Context, p plan) ([]table, error) {
+	kinds := []kind{meshReplicas, meshAlone, groupcacheHot, groupcacheCold}
+	steady, err := zipfRounds(ctx, p, kinds, "zipf 1.1", pick(p, 3, 1), pick(p, 300_000, 40_000))
+	if err != nil {
+		return nil, err
+	}
+	steep, err := zipfRounds(ctx, p, kinds, "zipf 1.2", pick(p, 2, 1), pick(p, 150_000, 40_000))
+	if err != nil {
+		return nil, err
+	}
+	return []table{zipfTable(kinds, steady), busiestTable(kinds, steep)}, nil
+}
+
+// zipfRounds measures each kind in each round, every time with new processes.
+func zipfRounds(ctx context.Context, p plan, kinds []kind, pattern string, rounds, gets int) (map[string]*zipfSamples, error) {
+	out := map[string]*zipfSamples{}
+	for round := range rounds {
+		for i := range kinds {
+			k := kinds[(i+round)%len(kinds)]
+			p.note("%s: round %d of %d: %s", pattern, round+1, rounds, k.name)
+			if out[k.name] == nil {
+				out[k.name] = &zipfSamples{}
+			}
+			if err := zipfRound(ctx, k, pattern, gets, uint64(round), out[k.name]); err != nil {
+				return nil, fmt.Errorf("%s: %w", k.name, err)
+			}
+		}
+	}
+	return out, nil
+}
+
+// zipfRound fills new caches with a quarter of the gets, then measures.
+func zipfRound(ctx context.Context, k kind, pattern string, gets int, round uint64, into *zipfSamples) error {
+	const members = 4
+	f, err := newFleet(ctx, k, members, 16<<20, time.Millisecond)
+	if err != nil {
+		return err
+	}
+	defer f.stop()
+	run := command{Do: "trace", Callers: 64, Gets: gets / members / 4, Keys: 200_000, Size: 1 << 10, Pattern: pattern, Seed: round*17 + 1}
+	if _, err := askAll(ctx, f.members, run); err != nil {
+		return err
+	}
+	loads, served, err := f.totals(ctx)
+	if err != nil {
+		return err
+	}
+	run.Gets, run.Seed = gets/members, run.Seed+500
+	replies, err := askAll(ctx, f.members, run)
+	if err != nil {
+		return err
+	}
+	loadsAfter, servedAfter, err := f.totals(ctx)
+	if err != nil {
+		return err
+	}
+	var made, slowest, sum, most float64
+	for i, r := range replies {
+		made += float64(r.Gets)
+		slowest = max(slowest, r.Took.Seconds())
+		n := servedAfter[i] - served[i]
+		sum += n
+		most = max(most, n)
+	}
+	into.rate = append(into.rate, made/slowest)
+	into.loads = append(into.loads, (loadsAfter-loads)/made*1000)
+	if sum > 0 {
+		into.busiest = append(into.busiest, most/(sum/members))
+	}
+	return nil
+}
+
+func zipfTable(kinds []kind, got map[string]*zipfSamples) table {
+	t := table{
+		Title: "Four members, Zipf 1.1",
+		Text: "4 member processes with 64 callers each read 200,000 keys of 1 KiB whose popularity follows Zipf's law (s = 1.1). " +
+			"Each member is given 16 MiB, replicas included; groupcache counts keys and values in that, cachemesh what an entry costs besides, too. " +
+			"A load takes 1 ms. The number of gets is the same for all, after a quarter as many that fill the caches. groupcache's hot " +
+			"cache has no switch: without it, gets of other peers' keys go past its Group, still one flight a key.",
+		Columns: []string{"gets/s", "against groupcache", "against groupcache without hot cache", "loads in 1,000 gets", "loads against groupcache of the same sort"},
+	}
+	for _, k := range kinds {
+		same := groupcacheCold.name
+		if k.replicas {
+			same = groupcacheHot.name
+		}
+		s := got[k.name]
+		t.Rows = append(t.Rows, row{Name: k.name, Cells: []cell{
+			count(s.rate.median()), s.rate.over(got[groupcacheHot.name].rate).ratio(), s.rate.over(got[groupcacheCold.name].rate).ratio(),
+			number(s.loads.median(), "%.0f"), s.loads.over(got[same].loads).ratio(),
+		}})
+	}
+	return t
+}
+
+func busiestTable(kinds []kind, got map[string]*zipfSamples) table {
+	t := table{
+		Title: "The busiest member, Zipf 1.2",
+		Text: "The same with s = 1.2, where the most popular key draws a fifth of all gets: the questions that the busiest member " +
+			"gets from others, against the mean of all four.",
+		Columns: []string{"busiest against mean", "gets/s"},
+	}
+	for _, k := range kinds {
+		s := got[k.name]
+		t.Rows = append(t.Rows, row{Name: k.name, Cells: []cell{s.busiest.ratio(), count(s.rate.median())}})
+	}
+	return t
+}
