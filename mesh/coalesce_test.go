@@ -36,6 +36,28 @@ func TestTenThousandGetsOfAColdKeyCostOneLoad(t *testing.T) {
 	}
 }
 
+func TestCallersOfOneMemberShareAQuestion(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, w *town) {
+		o := testenv.NewOrigin()
+		caches := open[[]byte](w, "c", o, mesh.Options{})
+		key := w.keyOf("c", "m1")
+		o.Hold()
+		var waiting []<-chan answer[[]byte]
+		for range 100 {
+			waiting = append(waiting, get(w.ctx, caches[0], key))
+		}
+		time.Sleep(time.Second)
+		o.Release()
+		for _, ch := range waiting {
+			a := <-ch
+			want(t, a.value, a.err, key+"#1")
+		}
+		if st := caches[0].Stats(); st.Fetches != 1 || st.Coalesced != 99 || st.Gets != 100 {
+			t.Errorf("%d gets made %d questions, and %d shared one", st.Gets, st.Fetches, st.Coalesced)
+		}
+	})
+}
+
 func TestTwelveReadersOfTwoThousandKeysCostTwoThousandLoads(t *testing.T) {
 	bubble(t, 3, func(t *testing.T, w *town) {
 		o := testenv.NewOrigin()

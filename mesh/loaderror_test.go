@@ -354,6 +354,28 @@ func TestALoadThatHasNoTurnByTheDeadlineIsOverload(t *testing.T) {
 	})
 }
 
+func TestANewOwnersQueueIsToldTo(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, w *town) {
+		o := testenv.NewOrigin()
+		first := openOn[[]byte](w, w.meshes[0], "c", o, mesh.Options{MaxLoads: 1})
+		w.settled("c", 1)
+		time.Sleep(time.Minute) // so m1 asks m0 before it loads, and queues only then
+		second := openOn[[]byte](w, w.meshes[1], "c", o, mesh.Options{MaxLoads: 1})
+		w.settled("c", 2)
+		keys := w.keysOf("c", "m1", 2)
+		o.Hold()
+		holder := get(w.ctx, second, keys[0])
+		w.soon("the one place is taken", func() bool { return o.Waiting() == 1 })
+		ctx, cancel := context.WithTimeout(w.ctx, 2*time.Second)
+		defer cancel()
+		_, err := first.Get(ctx, keys[1])
+		wantErr(t, err, mesh.ErrOverloaded)
+		o.Release()
+		a := <-holder
+		want(t, a.value, a.err, keys[0]+"#1")
+	})
+}
+
 func TestALoadThatHasNoTurnByLoadTimeoutIsOverload(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, w *town) {
 		free := make(chan struct{})
