@@ -90,15 +90,19 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string) {
 			c.lives(v)
 			c.queued.take(f)
 			c.stats.takenOver.Add(1)
-			c.keepOwn(fill, key, v, now)
-			switch {
-			case now < v.Expires:
-				f.Land(outcome{value: v, source: Owner}, nil)
-			case c.stands(v, now):
-				f.Land(outcome{value: v, source: Owner}, nil)
-				c.renew(key, v, now, trace)
-			default: // it serves a conditional load, and where the load fails
+			out := outcome{value: v, source: Owner}
+			if !c.keepOwn(fill, key, v, now) {
+				if held := c.store.Get(key, now); held != nil { // newer, or a Set has put it
+					out = outcome{value: held, source: sourceOf(held)}
+				}
+			}
+			if !c.stands(out.value, now) { // it serves a conditional load, and where the load fails
 				c.startLoad(f, c.store.Begin(key), trace)
+				return
+			}
+			f.Land(out, nil)
+			if now >= out.value.Refresh {
+				c.renew(key, out.value, now, trace)
 			}
 			return
 		case wire.NotFound:
