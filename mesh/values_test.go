@@ -235,26 +235,27 @@ func TestWhatTravelsBesideValuesFillsNoMessage(t *testing.T) {
 		for i := range 256 {
 			tags = append(tags, fmt.Sprint(strings.Repeat("\xff", 1000), i))
 		}
-		caches := open(w, "c", loader.Func[[]byte](func(_ context.Context, req loader.Request[[]byte]) (loader.Item[[]byte], error) {
-			item := loader.Item[[]byte]{Value: []byte(req.Key), ETag: strings.Repeat("\xfe", 4096)}
-			if strings.HasSuffix(req.Key, "0") {
-				item.Tags = tags
-			}
-			if strings.HasSuffix(req.Key, "1") {
-				return item, errors.New(strings.Repeat("\xfd", 4096))
-			}
-			return item, nil
-		}), mesh.Options{})
-		keys := w.keysOf("c", "m1", 600)
-		for range 2 { // loaded, then from memory: late answers, then those at once
-			began := time.Now()
-			got, err := caches[0].GetMany(w.ctx, keys)
-			var ke *mesh.KeysError
-			if !errors.As(err, &ke) || len(got)+len(ke.Errs) != len(keys) {
-				t.Errorf("%d values, %v", len(got), err)
-			}
-			if d := time.Since(began); d > 100*time.Millisecond {
-				t.Errorf("it took %v", d)
+		for name, of := range map[string]func() (loader.Item[[]byte], error){
+			"tags": func() (loader.Item[[]byte], error) { return loader.Item[[]byte]{Tags: tags}, nil },
+			"etags": func() (loader.Item[[]byte], error) {
+				return loader.Item[[]byte]{ETag: strings.Repeat("\xfe", 4096)}, nil
+			},
+			"errors": func() (loader.Item[[]byte], error) {
+				return loader.Item[[]byte]{}, errors.New(strings.Repeat("\xfd", 4096))
+			},
+		} {
+			caches := open(w, name, loader.Func[[]byte](func(context.Context, loader.Request[[]byte]) (loader.Item[[]byte], error) { return of() }), mesh.Options{})
+			keys := w.keysOf(name, "m1", map[string]int{"tags": 20, "etags": 600, "errors": 600}[name])
+			for range 2 { // loaded, then from memory: late answers, then those at once
+				began := time.Now()
+				got, err := caches[0].GetMany(w.ctx, keys)
+				var ke *mesh.KeysError
+				if errors.As(err, &ke) && len(ke.Errs) != len(keys) || err == nil && len(got) != len(keys) || (err != nil) != (name == "errors") {
+					t.Errorf("%s: %d values, %v", name, len(got), err)
+				}
+				if d := time.Since(began); d > 100*time.Millisecond {
+					t.Errorf("%s took %v", name, d)
+				}
 			}
 		}
 	})
