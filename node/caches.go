@@ -15,7 +15,7 @@ func (n *Node) openOrigins(env originEnv) ([]loader.Loader[[]byte], error) {
 		return loaders, nil
 	}
 	for i, spec := range n.cfg.Caches {
-		kind, err := findOrigin(spec.Origin)
+		kind, err := findOrigin(spec)
 		if err != nil {
 			return nil, configErrorf("cache %q: %v", spec.Name, err)
 		}
@@ -23,7 +23,7 @@ func (n *Node) openOrigins(env originEnv) ([]loader.Loader[[]byte], error) {
 		if env.maxValue == 0 {
 			env.maxValue = mesh.DefaultMaxValueBytes
 		}
-		loaders[i], err = kind.open(spec.Origin, env)
+		loaders[i], err = kind.open(spec, env)
 		if err != nil {
 			return nil, configErrorf("cache %q: %v", spec.Name, err)
 		}

@@ -43,7 +43,7 @@ type metric[T any] struct {
 	value func(T) float64
 }
 
-func meshMetric[N uint64 | int](name, help string, kind prometheus.ValueType, value func(mesh.Stats) N) metric[mesh.Stats] {
+func meshMetric[N uint64 | int64 | int](name, help string, kind prometheus.ValueType, value func(mesh.Stats) N) metric[mesh.Stats] {
 	return metric[mesh.Stats]{
 		prometheus.NewDesc("cachemesh_"+name, help, nil, nil), kind,
 		func(s mesh.Stats) float64 { return float64(value(s)) },

@@ -17,9 +17,9 @@ import (
 type origin struct {
 	// check refuses what could never be opened. It touches nothing outside
 	// the process.
-	check func(origin string) error
+	check func(spec CacheSpec) error
 	// open gives the loader. An io.Closer is closed when the node has left.
-	open func(origin string, env originEnv) (loader.Loader[[]byte], error)
+	open func(spec CacheSpec, env originEnv) (loader.Loader[[]byte], error)
 }
 
 // originEnv is what an origin may use of the node that opens it.
@@ -30,15 +30,18 @@ type originEnv struct {
 
 // origins by scheme.
 var origins = map[string]origin{
-	"file":  fileOrigin,
-	"http":  httpOrigin,
-	"https": httpOrigin,
+	"file":      fileOrigin,
+	"http":      httpOrigin,
+	"https":     httpOrigin,
+	"synthetic": syntheticOrigin,
 }
 
-// findOrigin gives the kind of an origin that passes its check.
-func findOrigin(s string) (origin, error) {
+// findOrigin gives the kind of a specification's origin, which passes its check.
+func findOrigin(spec CacheSpec) (origin, error) {
+	s := spec.Origin
 	scheme, _, ok := strings.Cut(s, ":")
-	kind, known := origins[strings.ToLower(scheme)]
+	scheme = strings.ToLower(scheme)
+	kind, known := origins[scheme]
 	switch {
 	case s == "":
 		return origin{}, errors.New("it has no origin: write file:DIR or https://HOST/{key}")
@@ -47,8 +50,12 @@ func findOrigin(s string) (origin, error) {
 	case !known:
 		schemes := slices.Sorted(maps.Keys(origins))
 		return origin{}, fmt.Errorf("origin %q has an unknown scheme: there are %s", s, strings.Join(schemes, ", "))
+	case spec.KeepSlashes && scheme != "http" && scheme != "https":
+		return origin{}, fmt.Errorf("option keep-slashes is for http and https origins, this is %s", scheme)
+	case spec.Latency != 0 && scheme != "synthetic":
+		return origin{}, fmt.Errorf("option latency is for synthetic origins, this is %s", scheme)
 	}
-	if err := kind.check(s); err != nil {
+	if err := kind.check(spec); err != nil {
 		return origin{}, err
 	}
 	return kind, nil

@@ -9,14 +9,14 @@ import (
 
 // fileOrigin is "file:DIR": the files of a directory, by slash path.
 var fileOrigin = origin{
-	check: func(s string) error {
-		if fileDir(s) == "" {
+	check: func(spec CacheSpec) error {
+		if fileDir(spec.Origin) == "" {
 			return errors.New("origin file: names no directory: write file:DIR, such as file:/srv/docs")
 		}
 		return nil
 	},
-	open: func(s string, env originEnv) (loader.Loader[[]byte], error) {
-		return fileorigin.New(fileDir(s), fileorigin.Options{MaxBytes: env.maxValue})
+	open: func(spec CacheSpec, env originEnv) (loader.Loader[[]byte], error) {
+		return fileorigin.New(fileDir(spec.Origin), fileorigin.Options{MaxBytes: env.maxValue})
 	},
 }
 

@@ -7,11 +7,11 @@ import (
 
 // httpOrigin is an "http://" or "https://" URL with {key} where the key goes.
 var httpOrigin = origin{
-	check: func(s string) error {
-		_, err := httporigin.New(s, httporigin.Options{}) // sends nothing
+	check: func(spec CacheSpec) error {
+		_, err := httporigin.New(spec.Origin, httporigin.Options{KeepSlashes: spec.KeepSlashes}) // sends nothing
 		return err
 	},
-	open: func(s string, env originEnv) (loader.Loader[[]byte], error) {
-		return httporigin.New(s, httporigin.Options{MaxBytes: env.maxValue})
+	open: func(spec CacheSpec, env originEnv) (loader.Loader[[]byte], error) {
+		return httporigin.New(spec.Origin, httporigin.Options{KeepSlashes: spec.KeepSlashes, MaxBytes: env.maxValue})
 	},
 }

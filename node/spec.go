@@ -1,8 +1,11 @@
 package node
 
 import (
+	"errors"
+	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/cachemesh/cachemesh/mesh"
 )
@@ -13,9 +16,16 @@ type CacheSpec struct {
 	// Name of the cache: one subject token, [A-Za-z0-9_-]{1,64}.
 	Name string
 	// Origin is where values are loaded from: "file:DIR" for the files of a
-	// directory, by slash path, or an "http://" or "https://" URL with {key}
-	// where the key goes. It must be empty for a node that is a Reader.
+	// directory, by slash path, an "http://" or "https://" URL with {key} where
+	// the key goes, or "synthetic:SIZE" for made-up values of that size under
+	// every key, for benchmarks. It must be empty for a node that is a Reader.
 	Origin string
+	// KeepSlashes leaves the slashes of a key in the path of an http or https
+	// origin as they are, so that keys are paths. Default: they are escaped.
+	KeepSlashes bool
+	// Latency is what a synthetic origin takes for one load, less than
+	// Options.LoadTimeout. Default 0.
+	Latency time.Duration
 	// Options of the cache. The zero value works.
 	Options mesh.Options
 }
@@ -26,21 +36,32 @@ type CacheSpec struct {
 //
 // such as "docs=file:/srv/docs,ttl=1m,bytes=256MiB". The options are
 //
-//	ttl           how long a value is fresh: a duration, or never
-//	bytes         memory for owned values: a size such as 64MiB
-//	replica-bytes memory for replicas of hot values: a size; 0 for none
-//	replica-ttl   longest life of a replica: a duration
-//	negative-ttl  how long "not found" is remembered: a duration; 0 for not at all
-//	jitter        share of the TTL taken off at random: 0 to 1
-//	load-timeout  bound of one load: a duration
-//	max-loads     loads at once: a number
-//	max-value     largest value: a size
+//	ttl                     how long a value is fresh: a duration, or never
+//	jitter                  share of the TTL taken off at random: 0 to 1
+//	negative-ttl            how long "not found" is remembered: a duration
+//	refresh-ahead           share of the TTL past which a read starts a load behind it: below 1
+//	stale-while-revalidate  after the TTL, answer the old value and load behind it: a duration
+//	stale-if-error          after the TTL, answer the old value when the load fails: a duration
+//	error-backoff           leave the origin alone after a failed load: a duration
+//	soft-timeout            after the TTL, wait this long, then answer the old value: a duration
+//	max-isolation           cut off from NATS for longer, answer nothing from memory: a duration
+//	bytes                   memory for owned values: a size such as 64MiB
+//	replica-bytes           memory for replicas of hot values: a size; 0 for none
+//	replica-ttl             longest life of a replica: a duration
+//	load-timeout            bound of one load: a duration
+//	max-loads               loads at once: a number
+//	max-value               largest value: a size
+//	keep-slashes            of http and https origins: CacheSpec.KeepSlashes
+//	latency                 of synthetic origins: CacheSpec.Latency
 //
-// with the defaults of mesh.Options. A URL may contain commas: only what
-// trails it in the form ",option=value" is an option. A trailing ",name=value"
-// with a name that is no option is an error, unless its value could be none
-// (it has one of / ? & { } % : @ =), for then it belongs to the URL. Where that is
-// not what is meant, write the comma of the URL as %2C.
+// swr and sie are short for the two stale windows. A duration of 0 switches off
+// what is off by default; what is left out has the default of mesh.Options.
+//
+// A URL may contain commas: only what trails it in the form ",option=value" is
+// an option. A trailing ",name=value" with a name that is no option is an error,
+// unless its value could be none (it has one of / ? & { } % : @ =), for then it
+// belongs to the URL. Where that is not what is meant, write the comma of the
+// URL as %2C.
 //
 // Errors are ErrConfig.
 func ParseCacheSpec(s string) (CacheSpec, error) {
@@ -53,14 +74,14 @@ func ParseCacheSpec(s string) (CacheSpec, error) {
 	spec.Origin, settings = splitSettings(rest)
 	seen := map[string]bool{}
 	for _, setting := range settings {
-		option, value, _ := strings.Cut(setting, "=")
+		option, err := setOption(&spec, setting)
+		if err != nil {
+			return CacheSpec{}, configErrorf("cache %q: %v", name, err)
+		}
 		if seen[option] {
 			return CacheSpec{}, configErrorf("cache %q: option %s is given twice", name, option)
 		}
 		seen[option] = true
-		if err := setOption(&spec.Options, option, value); err != nil {
-			return CacheSpec{}, configErrorf("cache %q: %v", name, err)
-		}
 	}
 	if err := spec.check(false); err != nil {
 		return CacheSpec{}, err
@@ -79,8 +100,35 @@ func (s CacheSpec) check(reader bool) error {
 		}
 		return nil
 	}
-	if _, err := findOrigin(s.Origin); err != nil {
+	if _, err := findOrigin(s); err != nil {
 		return configErrorf("cache %q: %v", s.Name, err)
+	}
+	if err := s.checkTogether(); err != nil {
+		return configErrorf("cache %q: %v", s.Name, err)
+	}
+	return nil
+}
+
+// checkTogether refuses options that make no sense beside each other. mesh
+// refuses them too, but in the words of its Options and once the node has joined.
+func (s CacheSpec) checkTogether() error {
+	o := s.Options
+	loadTimeout := o.LoadTimeout
+	if loadTimeout == 0 {
+		loadTimeout = mesh.DefaultLoadTimeout
+	}
+	switch {
+	case o.SoftTimeout > 0 && o.StaleIfError == 0:
+		return errors.New("option soft-timeout needs stale-if-error: there would be no old value to answer with")
+	case o.SoftTimeout > 0 && o.StaleIfError <= o.StaleWhileRevalidate:
+		return fmt.Errorf("option soft-timeout needs stale-if-error (%v) to be longer than stale-while-revalidate (%v): until then nobody waits",
+			o.StaleIfError, o.StaleWhileRevalidate)
+	case o.SoftTimeout > 0 && o.SoftTimeout >= loadTimeout:
+		return fmt.Errorf("option soft-timeout (%v) must be less than load-timeout (%v)", o.SoftTimeout, loadTimeout)
+	case o.TTL == mesh.NoExpiry && (o.StaleWhileRevalidate > 0 || o.StaleIfError > 0 || o.RefreshAhead > 0):
+		return errors.New("option ttl=never leaves nothing to be stale or refreshed: drop it, or stale-while-revalidate, stale-if-error and refresh-ahead")
+	case s.Latency < 0 || s.Latency > 0 && s.Latency >= loadTimeout:
+		return fmt.Errorf("option latency (%v) must be less than load-timeout (%v): every load would fail", s.Latency, loadTimeout)
 	}
 	return nil
 }
@@ -97,10 +145,11 @@ func splitSettings(s string) (origin string, settings []string) {
 			return s, settings
 		}
 		part := s[i+1:]
-		option, _, _ := strings.Cut(part, "=")
+		name, _, _ := strings.Cut(part, "=")
+		_, known := findOption(name)
 		// An option without a value, and a stray comma at the end, are
 		// mistakes that a URL would swallow in silence.
-		if !isOption(option) && part != "" && !settingShape.MatchString(part) {
+		if !known && part != "" && !settingShape.MatchString(part) {
 			return s, settings
 		}
 		s = s[:i]

@@ -38,24 +38,50 @@ func newServe(s streams) *cobra.Command {
 It leaves in good order then: its heirs take over what it holds. A second signal
 ends it at once.
 
-A cache is NAME=ORIGIN, where ORIGIN is file:DIR for the files of a directory, by
-slash path, or an http:// or https:// URL with {key} where the key goes. Options
-follow after commas, such as docs=file:/srv/docs,ttl=1m,bytes=256MiB:
+A cache is NAME=ORIGIN, where ORIGIN is
 
-  ttl            how long a value is fresh, or never         5m
-  bytes          memory for values that this member owns     64MiB
-  replica-bytes  memory for hot values of other members      bytes/8
-  replica-ttl    longest life of those                       10s
-  negative-ttl   how long "not found" is remembered          0
-  jitter         share of the ttl taken off at random        0.1
-  load-timeout   bound of one load                           30s
-  max-loads      loads at once                               256
-  max-value      largest value                               64MiB
+  file:DIR         the files of a directory, by slash path
+  http://URL       or https://URL, with {key} where the key goes
+  synthetic:SIZE   a made-up value of that size under every key, for benchmarks
+
+Options follow after commas, such as docs=file:/srv/docs,ttl=1m,bytes=256MiB.
+How long values are right:
+
+  ttl                     how long a value is fresh, or never             5m
+  jitter                  share of the ttl taken off at random            0.1
+  negative-ttl            how long "not found" is remembered              0
+  refresh-ahead           a read past this share of the ttl starts a      0
+                          load behind it
+  stale-while-revalidate  (swr) for so long after the ttl, answer the     0
+                          old value and load behind it
+  stale-if-error          (sie) for so long after the ttl, answer the     0
+                          old value when the load fails
+  error-backoff           leave the origin alone after such a failure     5s
+  soft-timeout            after the ttl, wait so long for the load, then  0
+                          answer the old value; needs stale-if-error
+  max-isolation           cut off from NATS for longer, answer nothing    0
+                          from memory
+
+What they may take:
+
+  bytes                   memory for values that this member owns         64MiB
+  replica-bytes           memory for hot values of other members          bytes/8
+  replica-ttl             longest life of those                           10s
+  load-timeout            bound of one load                               30s
+  max-loads               loads at once                                   256
+  max-value               largest value                                   64MiB
+
+For one kind of origin:
+
+  keep-slashes            http, https: the slashes of a key stay slashes of the
+                          path; they are escaped otherwise
+  latency                 synthetic: what one load takes                  0
 
 With --http, /healthz, /readyz and /metrics (Prometheus) are served.`,
 		Example: `  meshnode serve --embed --cache docs=file:.
   meshnode serve --cache docs=file:. --http 8081
-  meshnode serve --nats nats://nats.internal --mesh shop --cache 'users=https://api.internal/users/{key},ttl=1m'`,
+  meshnode serve --nats nats://nats.internal --mesh shop --cache 'users=https://api.internal/users/{key},ttl=1m,sie=1h'
+  meshnode serve --cache load=synthetic:1KiB,latency=1ms   # see 'meshnode bench'`,
 		Args: args(cobra.NoArgs, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("nats") && cfg.Embed {
