@@ -150,7 +150,7 @@ func (r *Roster) tryServe() {
 	r.serves = r.quorumUntil(func(p *peer) bool { return p.relied })
 	if r.serves <= r.now {
 		r.serves = r.quorumUntil(r.mayCount)
-		if r.serves > r.now && !r.cfg.Ablation.TrustNewcomers {
+		if r.serves > r.now && r.served && !r.cfg.Ablation.TrustNewcomers { // else it holds nothing
 			r.drop("no quorum is heard of those that know what was invalidated before")
 		}
 	}
@@ -158,6 +158,7 @@ func (r *Roster) tryServe() {
 		r.serves = never
 	}
 	if !r.fenced() {
+		r.served = true
 		for _, p := range r.order {
 			if p.granted > r.now && r.mayCount(p) && !p.relied {
 				p.relied = true
@@ -173,7 +174,8 @@ func (r *Roster) tellFenced() {
 	if f := r.fenced(); f != r.wasFenced {
 		r.wasFenced, r.dirty, r.wantBeat = f, true, true
 	}
-	if !r.seasoned() || r.saidFence == r.wasFenced && r.saidAny {
+	late := r.now-r.begun > 2*r.term() // one that never served has had its time to find the others
+	if r.saidAny && r.saidFence == r.wasFenced || r.wasFenced && !r.served && !late {
 		return
 	}
 	r.saidFence, r.saidAny = r.wasFenced, true

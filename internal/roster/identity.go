@@ -131,7 +131,7 @@ func (r *Roster) reincarnate(counter uint64) {
 	r.drop("this member is a new incarnation")
 	r.joined, r.born = false, r.now
 	if r.fenceMode() {
-		r.serves = 0
+		r.serves, r.served = 0, false
 	}
 	r.issued = 0
 	open := r.openOps()

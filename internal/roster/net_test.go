@@ -86,6 +86,9 @@ func (h *testHost) take(e Effects) {
 	if e.Refused != "" {
 		h.refused = e.Refused
 	}
+	if e.Differs != "" {
+		h.refused = e.Differs
+	}
 	if e.Awake {
 		h.awake++
 	}

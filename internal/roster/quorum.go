@@ -26,10 +26,14 @@ func (r *Roster) tryEndLingering() {
 	for _, o := range waiting {
 		if r.ops[o.id] == o {
 			o.lingers = false
-			if o.left > 0 { // whoever owes it brings it here again
-				continue
-			}
 			r.tryEnd(o)
+		}
+	}
+	if r.ticked && r.fenceMode() { // the lease of those whom somebody still owes may begin meanwhile
+		for _, o := range r.ops {
+			if o.left > 0 {
+				r.muster(o)
+			}
 		}
 	}
 }
@@ -42,32 +46,42 @@ func (r *Roster) agreed(o *op) bool {
 	if !r.seasoned() {
 		return false
 	}
+	quorum, vouched := r.muster(o)
+	switch {
+	case !quorum:
+		return false
+	case vouched && len(o.missed) == 0, r.cfg.Ablation.EndAtOnce:
+		return true
+	}
+	return r.now >= o.quorumAt+r.term()
+}
+
+// muster reports whether a quorum has confirmed o, and whether one has vouched for
+// it. It notes since when one and the same has confirmed it.
+func (r *Roster) muster(o *op) (quorum, vouched bool) {
 	need := r.cfg.Quorum - 1
-	confirmed, vouched := 0, 0
+	confirmed, vouch := 0, 0
 	for _, p := range r.order {
 		if r.attests(p, o) {
 			confirmed++
 			if p.vouched >= o.last {
-				vouched++
+				vouch++
 			}
 		}
 	}
 	if confirmed < need {
 		o.quorum = nil
-		return false
+		return false, false
 	}
-	if vouched >= need && (len(o.missed) == 0 || r.cfg.Ablation.EndAtOnce) || r.cfg.Ablation.EndAtOnce {
-		return true
-	}
-	if r.attested(o) < need { // the clock starts again when one of the quorum is lost
-		o.quorum, o.quorumAt = o.quorum[:0], r.now
+	if o.quorum == nil || r.attested(o) < need { // the lease begins again when one of the quorum is lost
+		o.quorum, o.quorumAt = make([]Instance, 0, confirmed), r.now
 		for _, p := range r.order {
 			if r.attests(p, o) {
 				o.quorum = append(o.quorum, p.Instance)
 			}
 		}
 	}
-	return r.now >= o.quorumAt+r.term()
+	return true, vouch >= need
 }
 
 // attests reports whether a peer counts in the quorum that has confirmed o (F7).
@@ -108,7 +122,7 @@ func (r *Roster) unconfirmed(o *op) (out []string) {
 func (r *Roster) nextAgreed() int64 {
 	next := int64(never)
 	for _, o := range r.lingering {
-		if len(o.quorum) > 0 {
+		if o.quorum != nil {
 			next = min(next, o.quorumAt+r.term())
 		}
 	}

@@ -101,6 +101,7 @@ type Roster struct {
 	wasFenced bool  // as it was last announced
 	saidFence bool  // as it was last logged
 	saidAny   bool  // it was logged at all
+	served    bool  // this incarnation has ever not been fenced
 	lingering []*op // nobody owes them, and no quorum has agreed to them yet
 
 	lastTick int64
