@@ -23,3 +23,10 @@ func (m *Mesh) Lost() (n int) {
 	}
 	return n
 }
+
+// Links is to how many members there are links.
+func (m *Mesh) Links() int {
+	m.linkMu.RLock()
+	defer m.linkMu.RUnlock()
+	return len(m.links)
+}

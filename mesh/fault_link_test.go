@@ -47,6 +47,47 @@ func TestAPartialErrorListsExactlyTheMemberThatIsOutOfReach(t *testing.T) {
 	})
 }
 
+func TestAQuestionCarriesWhatItsAskerHasInvalidated(t *testing.T) {
+	virtual(t, 3, func(t *testing.T, r *rig) {
+		_, owned := r.keys(200, "m2")
+		r.fill(owned, r.all[2])
+		for _, key := range owned[:20] {
+			// The owner misses that its value has been invalidated, and is asked before that is repeated.
+			r.all[2].link.Drop(1, testenv.ToClient)
+			var partial *mesh.PartialError
+			if err := r.all[0].cache.Invalidate(r.within(10*time.Millisecond), key); !errors.As(err, &partial) {
+				t.Errorf("got %v, want a PartialError", err)
+			}
+			r.all[2].link.Heal()
+			if v, err := r.all[0].cache.Get(r.within(5*time.Second), key); err != nil || string(v) != key+"#2" {
+				t.Errorf("%s is %q, %v after its invalidation here", key, v, err)
+			}
+		}
+	})
+}
+
+func TestPartsThatMeetCompareBeforeTheyCount(t *testing.T) {
+	virtual(t, 2, func(t *testing.T, r *rig) {
+		keys, _ := r.keys(100, "")
+		r.fill(keys, r.all...)
+		r.readAll(keys, r.all...)
+		r.all[1].link.Drop(1)
+		r.agree(2*rigLease, r.all[0])
+		r.agree(2*rigLease, r.all[1])
+		if err := r.all[0].cache.Invalidate(r.within(time.Second), keys...); err != nil {
+			t.Error("alone:", err)
+		}
+		r.all[1].link.Heal()
+		r.all[1].link.Delay(60*time.Millisecond, 0)
+		testenv.Eventually(t, 10*time.Second, "m0 counts m1", func() bool { return len(r.all[0].Members()) == 2 })
+		for _, key := range keys {
+			if v, err := r.all[1].cache.Get(r.within(5*time.Second), key, mesh.CachedOnly()); err == nil && string(v) == key+"#1" {
+				t.Fatalf("m1, which m0 counts, has %q: m0 had invalidated it", v)
+			}
+		}
+	})
+}
+
 func TestAnInvalidationEndsByEvictingWhoStaysOutOfReach(t *testing.T) {
 	virtual(t, 3, func(t *testing.T, r *rig) {
 		key := "k"

@@ -16,11 +16,12 @@ var deaths = []struct {
 	name      string
 	kill      func(*rigMember)
 	eavesdrop bool
+	slowest   time.Duration // get
 }{
-	{"closed", func(m *rigMember) { m.nc.Close() }, false},
-	{"closed, overheard", func(m *rigMember) { m.nc.Close() }, true},
-	{"swallowed", func(m *rigMember) { m.link.Swallow() }, false},
-	{"swallowed, overheard", func(m *rigMember) { m.link.Swallow() }, true},
+	{"closed", func(m *rigMember) { m.nc.Close() }, false, 100 * time.Millisecond}, // NATS says that nobody listens
+	{"closed, overheard", func(m *rigMember) { m.nc.Close() }, true, 3 * time.Second},
+	{"swallowed", func(m *rigMember) { m.link.Swallow() }, false, 3 * time.Second},
+	{"swallowed, overheard", func(m *rigMember) { m.link.Swallow() }, true, 3 * time.Second},
 }
 
 func TestAKilledOwnerFailsNoGetAndCostsOneLoadAKey(t *testing.T) {
@@ -44,7 +45,7 @@ func TestAKilledOwnerFailsNoGetAndCostsOneLoadAKey(t *testing.T) {
 
 				r.agree(2*rigLease+time.Second, others...)
 				time.Sleep(3 * time.Second)
-				rs.end(t, 3*time.Second)
+				rs.end(t, d.slowest)
 				after := r.loadsOf(keys)
 				for _, key := range owned {
 					if n := after[key] - before[key]; n > 1 {

@@ -64,8 +64,16 @@ func (m *Mesh) retire() {
 	m.end()
 }
 
-// drain waits until the questions of others under way have been answered.
+// drain waits until the callers here who already wait, and the questions of
+// others under way, have been answered.
 func (m *Mesh) drain(ctx context.Context) error {
+	select {
+	case <-m.callers.part():
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-m.done:
+		return nil
+	}
 	for {
 		idle := m.serving.idle()
 		if idle == nil {

@@ -50,6 +50,8 @@ func (c *core) readAll(ctx context.Context, keys []string, o readOptions) map[st
 	if len(misses) == 0 {
 		return results
 	}
+	with := c.m.callers.enter()
+	defer c.m.callers.leave(with)
 	fail := func(keys []string, err error) map[string]readResult {
 		for _, key := range keys {
 			results[key] = readResult{err: err}

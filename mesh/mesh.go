@@ -41,6 +41,7 @@ type Mesh struct {
 	links  map[string]*link
 
 	serving   serving   // questions of others under way
+	callers   callers   // reads of callers here under way
 	transfers transfers // large values that others are pulling
 
 	answer  wire.Answer // what the subscription to answers decodes into

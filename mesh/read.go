@@ -87,6 +87,8 @@ func (c *core) absent(key string, out outcome) error {
 
 // miss waits for a flight for key.
 func (c *core) miss(ctx context.Context, key string, o readOptions) (outcome, error) {
+	with := c.m.callers.enter()
+	defer c.m.callers.leave(with)
 	if err := c.ready(ctx); err != nil {
 		return outcome{}, err
 	}
