@@ -131,6 +131,11 @@ func (c *Cache[V]) Get(ctx context.Context, key string, opts ...ReadOption) (V, 
 	if err := c.alive(); err != nil {
 		return zero, err
 	}
+	if len(opts) == 0 && c.c.opts.Observer == nil {
+		if v := c.c.quick(key); v != nil {
+			return decoded[V](c.c, v)
+		}
+	}
 	out, err := c.c.get(ctx, key, collect(opts))
 	if err != nil {
 		return zero, err

@@ -35,7 +35,6 @@ func (c *core) readAll(ctx context.Context, keys []string, o readOptions) map[st
 			results[key] = readResult{err: badKey(key)}
 			continue
 		}
-		c.stats.at(key).gets.Add(1)
 		if now := c.m.clock.now(); !c.m.host.asleep(now) {
 			one := o
 			if out, ok := c.recall(key, &one, now); ok {
@@ -44,6 +43,7 @@ func (c *core) readAll(ctx context.Context, keys []string, o readOptions) map[st
 			}
 			o.isolated = one.isolated
 		}
+		c.stats.at(key).misses.Add(1)
 		results[key] = readResult{}
 		misses = append(misses, key)
 	}

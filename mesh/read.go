@@ -17,7 +17,6 @@ func (c *core) read(ctx context.Context, key string, o readOptions) (outcome, er
 	if len(key) == 0 || len(key) > maxKey {
 		return outcome{}, badKey(key)
 	}
-	c.stats.at(key).gets.Add(1)
 	now := c.m.clock.now()
 	if c.m.host.asleep(now) {
 		if err := c.m.awake(ctx); err != nil {
@@ -29,7 +28,28 @@ func (c *core) read(ctx context.Context, key string, o readOptions) (outcome, er
 	if out, ok := c.recall(key, &o, now); ok {
 		return out, c.absent(key, out)
 	}
+	c.stats.at(key).misses.Add(1)
 	return c.miss(ctx, key, o)
+}
+
+// quick answers the plain read of a fresh value that this member holds, which is what
+// most reads are: nil, and nothing is counted, where there is anything to consider.
+func (c *core) quick(key string) *storeValue {
+	now := c.m.clock.now()
+	if c.opts.MaxIsolation > 0 || c.m.host.asleep(now) {
+		return nil
+	}
+	v := c.store.Peek(key)
+	if v == nil || now >= v.Until || now >= v.Refresh || v.NotFound || v.View.Load() != c.m.host.view.Load().Number {
+		return nil
+	}
+	if v.Replica {
+		v.Reads.Add(1)
+		c.stats.at(key).replicaHits.Add(1)
+	} else {
+		c.stats.at(key).hits.Add(1)
+	}
+	return v
 }
 
 // recall answers from this member's memory.
@@ -136,7 +156,7 @@ func (c *core) settleRead(ctx context.Context, f *flight, o readOptions) (out ou
 		return out, true, nil
 	}
 	if out.stale(now) {
-		c.stats.at(key).staleHits.Add(1)
+		c.stats.staleLate.Add(1)
 	}
 	if o.isolated {
 		out.source = Bypass
@@ -244,7 +264,7 @@ func (q *cachedCall) wait(ctx context.Context) (outcome, error) {
 			now := c.m.clock.now()
 			out := outcome{value: c.received(r, now), source: Owner}
 			if out.stale(now) {
-				c.stats.at(q.k.key).staleHits.Add(1)
+				c.stats.staleLate.Add(1)
 			}
 			return out, nil
 		case wire.NotFound, wire.TooLarge:

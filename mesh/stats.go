@@ -67,6 +67,7 @@ type cacheCounters struct {
 
 	coalesced, fetches, redirects, unreached, lastResort          atomic.Uint64
 	loads, loadErrors, queued, sets, served, takeOvers, takenOver atomic.Uint64
+	staleLate                                                     atomic.Uint64 // stale answers that flights gave
 	keysLoaded, refreshes, notModified, olderVersions             atomic.Uint64
 	grants                                                        atomic.Uint64
 	replicas, takeOversServed                                     atomic.Uint64
@@ -74,8 +75,8 @@ type cacheCounters struct {
 
 // hitCounters are the counters of the hot path, a cache line each.
 type hitCounters struct {
-	gets, hits, replicaHits, staleHits atomic.Uint64
-	_                                  [32]byte
+	hits, replicaHits, staleHits, misses atomic.Uint64 // of reads: misses are those that memory did not answer
+	_                                    [32]byte
 }
 
 // at picks a stripe by the key's last byte and length: cheap, and even enough.
@@ -122,10 +123,13 @@ func (c *core) snapshot() CacheStats {
 		NotModified: n.notModified.Load(), OlderVersions: n.olderVersions.Load(), Grants: n.grants.Load(),
 	}
 	for i := range n.stripes {
-		s.Gets += n.stripes[i].gets.Load()
-		s.Hits += n.stripes[i].hits.Load()
-		s.ReplicaHits += n.stripes[i].replicaHits.Load()
-		s.StaleAnswers += n.stripes[i].staleHits.Load()
+		at := &n.stripes[i]
+		hits, replicaHits, staleHits := at.hits.Load(), at.replicaHits.Load(), at.staleHits.Load()
+		s.Gets += hits + replicaHits + staleHits + at.misses.Load()
+		s.Hits += hits
+		s.ReplicaHits += replicaHits
+		s.StaleAnswers += staleHits
 	}
+	s.StaleAnswers += n.staleLate.Load()
 	return s
 }
