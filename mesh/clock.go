@@ -13,11 +13,27 @@ const century = 100 * 365 * 24 * time.Hour
 
 // clock counts nanoseconds since a member began to join, from 1. It is
 // monotonic, and nothing of it crosses the wire.
-type clock struct{ base time.Time }
+type clock struct {
+	base time.Time
+	boot int64 // by the machine's clock that runs on while it is suspended; 0: time is told by package time
+}
 
-func newClock() clock { return clock{base: time.Now()} }
+// newClock starts a clock. In fence mode a lease has to end while the machine is
+// suspended, which package time does not notice on every system.
+func newClock(fenceMode bool) clock {
+	c := clock{base: time.Now()}
+	if fenceMode {
+		c.boot, _ = boottime()
+	}
+	return c
+}
 
-func (c clock) now() int64 { return int64(time.Since(c.base)) + 1 }
+func (c clock) now() int64 {
+	if c.boot != 0 {
+		return bootnow() - c.boot + 1
+	}
+	return int64(time.Since(c.base)) + 1
+}
 
 // later is t moved by d, where for ever stays for ever.
 func later(t int64, d time.Duration) int64 {

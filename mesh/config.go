@@ -24,6 +24,7 @@ const (
 	maxHeartbeat = time.Minute
 	minLeases    = 3 // heartbeats that a lease must hold: two may be lost
 	maxWeight    = 100
+	maxQuorum    = 64
 )
 
 // Config says which mesh a member joins and as what. The zero value works.
@@ -48,8 +49,14 @@ type Config struct {
 	// Lease is the silence after which others evict this member, at least
 	// three heartbeats. Default five heartbeats.
 	Lease time.Duration
-	// Quorum above 0 asks for fence mode, which does not work yet: Join
-	// refuses it. 0 is bounded mode.
+	// Quorum above 0, and up to 64, is fence mode: the promise of Invalidate
+	// then holds on every member, those across a partition included, because
+	// a member that cannot hear this many, itself included, answers each read by a
+	// load and keeps nothing. It must be a majority of the members that there will
+	// ever be at a time, those of a rolling update included: 2 of 3, 3 of 5. All
+	// members must have the same Quorum, and in fence mode the same Lease: Join is
+	// refused otherwise. A member begins to answer from memory a lease after Join.
+	// Default 0: bounded mode.
 	Quorum int
 	// Logger gets what a human should know: members coming and going, dropped
 	// messages, panics of loaders. Default slog.Default().
@@ -95,8 +102,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Lease < minLeases*c.Heartbeat {
 		bad("Lease", "is %v: it must be at least %d heartbeats, which are %v", c.Lease, minLeases, minLeases*c.Heartbeat)
 	}
-	if c.Quorum != 0 {
-		bad("Quorum", "is %d: fence mode does not work yet; it must be 0", c.Quorum)
+	if c.Quorum < 0 || c.Quorum > maxQuorum {
+		bad("Quorum", "is %d: it must be 0 (bounded mode) to %d, a majority of the members", c.Quorum, maxQuorum)
 	}
 	return c, errors.Join(errs...)
 }

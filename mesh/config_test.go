@@ -47,7 +47,7 @@ func TestAConfigThatMakesNoSenseIsRefusedByFieldAndRule(t *testing.T) {
 		{mesh.Config{Heartbeat: time.Hour}, []string{"Config.Heartbeat", "1m"}},
 		{mesh.Config{Lease: time.Second}, []string{"Config.Lease", "3 heartbeats", "3s"}},
 		{mesh.Config{Lease: -1}, []string{"Config.Lease"}},
-		{mesh.Config{Quorum: 2}, []string{"Config.Quorum", "does not work yet"}},
+		{mesh.Config{Quorum: 65}, []string{"Config.Quorum", "65", "64"}},
 		{mesh.Config{Quorum: -1}, []string{"Config.Quorum"}},
 		{mesh.Config{Name: "a.b", ID: "c.d"}, []string{"Config.Name", "Config.ID"}},
 	} {

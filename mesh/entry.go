@@ -58,6 +58,7 @@ type readOptions struct {
 	began    int64       // when the read began
 	held     *storeValue // what memory had for the key, and could not answer with
 	isolated bool        // cut off for too long: memory is not to be used
+	bypass   bool        // no quorum is heard: nobody is asked, and nothing kept
 	trace    string      // the caller's traceparent, where somebody traces
 }
 

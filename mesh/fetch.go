@@ -166,7 +166,7 @@ func (r *fetch) keep(v *storeValue, hot bool, now int64) {
 		held = c.store.Peek(key)
 	}
 	shown := held != nil && held.Until > now // a reader here may have seen it
-	if !hot && !shown || !c.m.host.view.Load().Joined {
+	if !hot && !shown || !c.m.host.view.Load().Joined || c.m.host.fenced(now) {
 		r.fill.End()
 		return
 	}

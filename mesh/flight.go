@@ -178,6 +178,13 @@ func (c *core) keepOwn(fill *store.Fill, key string, v *storeValue, now int64) b
 		fill.End()
 		return false
 	}
+	if vw.Fenced(now) { // and no key goes back to an older load on one member
+		fill.End()
+		if held := c.store.Peek(key); held != nil && held.Began < v.Began {
+			c.store.Drop(key)
+		}
+		return false
+	}
 	if vw.share(c.name).owners.Owner(key) != c.m.cfg.ID {
 		c.makeReplica(v, now)
 	}

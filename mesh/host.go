@@ -30,6 +30,7 @@ type host struct {
 
 	joined  chan struct{}
 	refused chan string
+	differs chan string // what of Config does not fit the mesh, once, before joined
 }
 
 func newHost(m *Mesh, nonce uint64, version string, hash uint8) *host {
@@ -40,11 +41,12 @@ func newHost(m *Mesh, nonce uint64, version string, hash uint8) *host {
 		roster: roster.New(roster.Config{
 			ID: m.cfg.ID, Nonce: nonce, Heartbeat: m.cfg.Heartbeat, Lease: m.cfg.Lease,
 			Weight: m.cfg.Weight, Reader: m.cfg.Reader, Version: version, Hash: hash,
-			MaxBytes: m.maxMessage(),
+			MaxBytes: m.maxMessage(), Quorum: m.cfg.Quorum,
 		}, now),
 		ops:     map[uint64]chan struct{}{},
 		joined:  make(chan struct{}),
 		refused: make(chan string, 1),
+		differs: make(chan string, 1),
 	}
 	h.view.Store(newView(h.roster.View()))
 	h.self.Store(h.roster.Self().Inc)
@@ -94,6 +96,9 @@ func (h *host) carryOut(e roster.Effects) {
 		case h.refused <- e.Refused:
 		default:
 		}
+	}
+	if e.Differs != "" {
+		h.differs <- e.Differs // once: the roster is over
 	}
 	if e.Awake && h.awake != nil {
 		close(h.awake)
@@ -158,6 +163,10 @@ func (h *host) current(now int64) *view {
 func (h *host) asleep(now int64) bool {
 	return now-h.ticked.Load() >= int64(h.m.cfg.Lease) || h.view.Load().Waking
 }
+
+// fenced reports whether memory must not be used now because no quorum is heard:
+// reads are loads then, and nothing is kept. Never in bounded mode.
+func (h *host) fenced(now int64) bool { return h.view.Load().Fenced(now) }
 
 // wake starts the round after a stop if need be and gives what is closed when
 // it is over; nil if it is.

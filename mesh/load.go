@@ -43,7 +43,7 @@ func (c *core) startLoad(f *flight, fill *store.Fill, trace string) {
 		return
 	}
 	l := &loading{c: c, f: f, fill: fill, trace: trace}
-	if held := c.store.Peek(f.Key()); held != nil && !held.NotFound {
+	if held := c.store.Peek(f.Key()); held != nil && !held.NotFound && !c.m.host.fenced(c.m.clock.now()) {
 		l.prev = held
 	}
 	f.SetPhase(phaseGathering)

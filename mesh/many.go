@@ -35,7 +35,7 @@ func (c *core) readAll(ctx context.Context, keys []string, o readOptions) map[st
 			results[key] = readResult{err: badKey(key)}
 			continue
 		}
-		if now := c.m.clock.now(); !c.m.host.asleep(now) {
+		if now := c.m.clock.now(); !c.m.host.asleep(now) && !c.m.host.fenced(now) {
 			one := o
 			if out, ok := c.recall(key, &one, now); ok {
 				results[key] = readResult{out, c.absent(key, out)}
@@ -64,6 +64,7 @@ func (c *core) readAll(ctx context.Context, keys []string, o readOptions) map[st
 	if err := c.ready(ctx); err != nil {
 		return fail(misses, err)
 	}
+	o = c.fence(o, len(misses))
 	if o.cachedOnly {
 		asked := make([]*cachedCall, len(misses))
 		for i, key := range misses {

@@ -86,7 +86,7 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 		return nil, fmt.Errorf("mesh: join: %w", err)
 	}
 	m := &Mesh{
-		cfg: cfg, nc: nc, subj: subj, clock: newClock(),
+		cfg: cfg, nc: nc, subj: subj, clock: newClock(cfg.Quorum > 0),
 		log:   cfg.Logger.With("mesh", cfg.Name, "id", cfg.ID),
 		links: map[string]*link{},
 		done:  make(chan struct{}),
@@ -113,6 +113,9 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 	case why := <-m.host.refused:
 		m.end()
 		return nil, fmt.Errorf("%w: %s", ErrIDTaken, why)
+	case what := <-m.host.differs:
+		m.end()
+		return nil, fmt.Errorf("mesh: join %s: Config does not fit: %s", cfg.Name, what)
 	case <-ctx.Done():
 		m.retire()
 		return nil, fmt.Errorf("mesh: join %s: %w", cfg.Name, context.Cause(ctx))

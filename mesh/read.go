@@ -25,8 +25,10 @@ func (c *core) read(ctx context.Context, key string, o readOptions) (outcome, er
 		now = c.m.clock.now()
 	}
 	o.began = now
-	if out, ok := c.recall(key, &o, now); ok {
-		return out, c.absent(key, out)
+	if !c.m.host.fenced(now) {
+		if out, ok := c.recall(key, &o, now); ok {
+			return out, c.absent(key, out)
+		}
 	}
 	c.stats.at(key).misses.Add(1)
 	return c.miss(ctx, key, o)
@@ -39,8 +41,8 @@ func (c *core) quick(key string) *storeValue {
 	if c.opts.MaxIsolation > 0 || c.m.host.asleep(now) {
 		return nil
 	}
-	v := c.store.Peek(key)
-	if v == nil || now >= v.Until || now >= v.Refresh || v.NotFound || v.View.Load() != c.m.host.view.Load().Number {
+	v, vw := c.store.Peek(key), c.m.host.view.Load()
+	if v == nil || now >= v.Until || now >= v.Refresh || v.NotFound || v.View.Load() != vw.Number || vw.Fenced(now) {
 		return nil
 	}
 	if v.Replica {
@@ -112,6 +114,7 @@ func (c *core) miss(ctx context.Context, key string, o readOptions) (outcome, er
 	if err := c.ready(ctx); err != nil {
 		return outcome{}, err
 	}
+	o = c.fence(o, 1)
 	if o.cachedOnly {
 		return c.startCached(key, o).wait(ctx)
 	}
@@ -158,7 +161,7 @@ func (c *core) settleRead(ctx context.Context, f *flight, o readOptions) (out ou
 	if out.stale(now) {
 		c.stats.staleLate.Add(1)
 	}
-	if o.isolated {
+	if o.isolated || o.bypass {
 		out.source = Bypass
 	}
 	return out, false, c.absent(key, out)
@@ -170,6 +173,9 @@ func (c *core) ready(ctx context.Context) error {
 	select {
 	case <-c.opened:
 	default:
+		if c.m.host.fenced(c.m.clock.now()) { // it asks nobody
+			break
+		}
 		select {
 		case <-c.opened:
 		case <-ctx.Done():
@@ -185,6 +191,9 @@ func (c *core) ready(ctx context.Context) error {
 // join joins the flight for key that a caller here waits for, or starts one. A first
 // question to its owner goes to g, if there is one.
 func (c *core) join(ctx context.Context, key string, o readOptions, g *gathering) (*flight, error) {
+	if o.bypass && c.loader.one != nil {
+		return c.own(key, o), nil
+	}
 	owner := c.first(key, c.m.clock.now())
 	if owner == "" && c.m.cfg.Reader {
 		owner = c.awaitOwner(ctx, key)
@@ -239,7 +248,7 @@ type cachedCall struct {
 func (c *core) startCached(key string, o readOptions) *cachedCall {
 	q := &cachedCall{landed: make(chan reply, 1)}
 	owner := c.first(key, c.m.clock.now())
-	if owner == "" || owner == c.m.cfg.ID || o.fresh {
+	if owner == "" || owner == c.m.cfg.ID || o.fresh || o.bypass {
 		return q
 	}
 	q.l = c.m.link(owner)

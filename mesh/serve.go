@@ -114,6 +114,12 @@ func (m *Mesh) serve(by asker, ask *wire.Ask) {
 
 // serve answers one question, now if it can; else its answer goes out when it is known.
 func (c *core) serve(by asker, q *wire.Question) (res wire.Result, value []byte, now bool) {
+	if c.m.host.fenced(c.m.clock.now()) { // another must be asked, or nobody
+		if q.Kind == wire.AskGet {
+			return wire.Result{Status: wire.Stranger}, nil, true
+		}
+		return wire.Result{Status: wire.Nothing}, nil, true
+	}
 	select {
 	case <-c.opened:
 	default: // until the opening is confirmed nobody knows who owns what

@@ -6,6 +6,7 @@ import "sync/atomic"
 type Stats struct {
 	Member        string // this member's ID
 	Members       int    // that it counts now, itself included
+	Fenced        bool   // it hears no quorum now: every read is a load, and nothing is kept
 	Invalidations uint64 // targets of Invalidate, InvalidateTags, Clear and Set here
 	Batches       uint64 // messages with questions to other members
 	Questions     uint64 // in them, repetitions not counted
@@ -27,6 +28,7 @@ type CacheStats struct {
 	Redirects       uint64 // answered "not mine"
 	Unreached       uint64 // that ended without an answer, or with a member that could not serve
 	LastResort      uint64 // loads because nobody who may own the key could be reached
+	Bypassed        uint64 // reads answered by a load that nobody kept, because no quorum was heard
 	Loads           uint64 // calls of the loader
 	KeysLoaded      uint64 // keys in them: a LoadMany is one call
 	Refreshes       uint64 // loads begun behind a read, ahead of the TTL or past it
@@ -69,7 +71,7 @@ type cacheCounters struct {
 	loads, loadErrors, queued, sets, served, takeOvers, takenOver atomic.Uint64
 	staleLate                                                     atomic.Uint64 // stale answers that flights gave
 	keysLoaded, refreshes, notModified, olderVersions             atomic.Uint64
-	grants                                                        atomic.Uint64
+	grants, bypassed                                              atomic.Uint64
 	replicas, takeOversServed                                     atomic.Uint64
 }
 
@@ -93,6 +95,7 @@ func (m *Mesh) Stats() Stats {
 	s := Stats{
 		Member:        m.cfg.ID,
 		Members:       len(m.Members()),
+		Fenced:        !m.closed.Load() && m.host.fenced(m.clock.now()),
 		Invalidations: m.stats.invalidations.Load(),
 		Batches:       m.stats.batches.Load(),
 		Questions:     m.stats.questions.Load(),
@@ -121,6 +124,7 @@ func (c *core) snapshot() CacheStats {
 		ReplicaEntries: st.Replica.Entries, ReplicaBytes: st.Replica.Bytes,
 		LoadsUnderWay: int64(len(c.slots)), KeysLoaded: n.keysLoaded.Load(), Refreshes: n.refreshes.Load(),
 		NotModified: n.notModified.Load(), OlderVersions: n.olderVersions.Load(), Grants: n.grants.Load(),
+		Bypassed: n.bypassed.Load(),
 	}
 	for i := range n.stripes {
 		at := &n.stripes[i]

@@ -46,13 +46,14 @@ func (m *Mesh) invalidate(ctx context.Context, targets []roster.Target, then fun
 	h.mu.Lock()
 	delete(h.ops, op)
 	missing := h.roster.Missing(m.clock.now(), op)
+	quorum := m.cfg.Quorum > 0 && h.roster.Pending(op) // it may wait for a quorum alone
 	h.mu.Unlock()
 	select {
 	case <-confirmed: // at the last moment
 		return nil
 	default:
 	}
-	if len(missing) == 0 && cause != ErrClosed {
+	if len(missing) == 0 && cause != ErrClosed && !quorum {
 		return nil
 	}
 	return &PartialError{Members: missing, cause: cause}
@@ -82,7 +83,11 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 	c.stats.sets.Add(1)
 	v.View.Store(c.m.host.view.Load().Number)
 	kept := v
+	fenced := false
 	err = c.m.invalidate(ctx, []roster.Target{target}, func() {
+		if fenced = c.m.host.fenced(c.m.clock.now()); fenced {
+			return
+		}
 		c.offers.put(key, v)
 		fill := c.store.Begin(key)
 		if owner := c.m.host.view.Load().share(c.name).owners.Owner(key); owner != c.m.cfg.ID {
@@ -92,7 +97,9 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 		}
 		fill.Keep(kept, now)
 	})
-	c.settle(ctx, key, v, kept)
+	if !fenced {
+		c.settle(ctx, key, v, kept)
+	}
 	return err
 }
 
@@ -102,11 +109,14 @@ func (c *core) holdsNewer(ctx context.Context, key string, version uint64) (bool
 	if version == 0 {
 		return false, nil
 	}
-	if v := c.store.Peek(key); v != nil && v.Version > version {
+	if v := c.store.Peek(key); v != nil && v.Version > version && !c.m.host.fenced(c.m.clock.now()) {
 		return true, nil
 	}
 	if err := c.ready(ctx); err != nil {
 		return false, err
+	}
+	if c.m.host.fenced(c.m.clock.now()) { // it asks nobody, and nothing will be kept
+		return false, nil
 	}
 	out, err := c.startCached(key, readOptions{}).wait(ctx)
 	if err != nil { // nothing is held, or nobody can say: a done context is for the invalidation to tell
