@@ -42,7 +42,7 @@ func (p *part) done() {
 func (p *part) add(res wire.Result, value []byte) {
 	res.Length = int64(len(value))
 	res.Spent = (p.m.clock.now() - p.by.received) / int64(time.Microsecond)
-	if p.size > 0 && p.size+sizeOf(&res, value) > answerPart {
+	if p.size > 0 && p.size+sizeOf(&res, value) > p.m.answerLimit() {
 		p.send()
 	}
 	p.results = append(p.results, res)
@@ -52,6 +52,9 @@ func (p *part) add(res wire.Result, value []byte) {
 	p.size += sizeOf(&res, value)
 	p.total += len(value)
 }
+
+// answerLimit is how much goes into one part of an answer.
+func (m *Mesh) answerLimit() int { return min(answerPart, m.maxMessage()) }
 
 // sizeOf is about what a result takes in a message.
 func sizeOf(res *wire.Result, value []byte) int {
@@ -113,7 +116,7 @@ func (l *link) flushAnswers() bool {
 		size, n := 0, 0
 		for _, x := range late {
 			x.result, x.value = l.m.inPieces(x.result, x.value, total, now)
-			if x.inc != inc || n > 0 && size+sizeOf(&x.result, x.value) > answerPart {
+			if x.inc != inc || n > 0 && size+sizeOf(&x.result, x.value) > l.m.answerLimit() {
 				break
 			}
 			a.Results = append(a.Results, x.result)

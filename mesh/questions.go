@@ -1,6 +1,9 @@
 package mesh
 
 import (
+	"errors"
+	"github.com/nats-io/nats.go"
+
 	"github.com/cachemesh/cachemesh/internal/roster"
 	"github.com/cachemesh/cachemesh/internal/wire"
 )
@@ -58,18 +61,26 @@ func (l *link) flushQuestions() bool {
 	l.buf = data
 	if err != nil {
 		l.m.log.Error("cachemesh: cannot encode questions", "error", err)
-		l.mu.Lock()
-		for _, k := range taken {
-			delete(l.calls, k.number)
-		}
-		l.unacked = 0
-		l.mu.Unlock()
-		l.fail(taken)
+		l.giveUp(taken)
 		return true
 	}
 	l.m.stats.batches.Add(1)
-	_ = l.m.nc.PublishRequest(l.m.subj.Ask(l.id), l.m.subj.ReplyFrom(l.id), data) // what is not sent is sent again
-	return true
+	err = l.m.nc.PublishRequest(l.m.subj.Ask(l.id), l.m.subj.ReplyFrom(l.id), data)
+	if errors.Is(err, nats.ErrMaxPayload) { // a key too long for this NATS: it would never be sent
+		l.giveUp(taken)
+	}
+	return true // what else is not sent is sent again
+}
+
+// giveUp ends calls whose message cannot be sent.
+func (l *link) giveUp(taken []*call) {
+	l.mu.Lock()
+	for _, k := range taken {
+		delete(l.calls, k.number)
+	}
+	l.unacked = 0
+	l.mu.Unlock()
+	l.fail(taken)
 }
 
 // targetsOf is what calls are about.

@@ -76,7 +76,7 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 	if newer, err := c.holdsNewer(ctx, key, v.Version); newer || err != nil {
 		return err
 	}
-	target := roster.Target{Cache: c.name, Kind: roster.ByKey, Key: key}
+	target := c.target(key)
 	if !keep || v.Until <= v.Began {
 		return c.m.invalidate(ctx, []roster.Target{target}, nil)
 	}
@@ -132,7 +132,7 @@ func (c *core) invalidateKeys(ctx context.Context, keys []string) error {
 		if len(key) == 0 || len(key) > maxKey {
 			return badKey(key)
 		}
-		targets = append(targets, roster.Target{Cache: c.name, Kind: roster.ByKey, Key: key})
+		targets = append(targets, c.target(key))
 	}
 	if len(targets) == 0 {
 		return nil
@@ -161,4 +161,14 @@ func (c *core) clear(ctx context.Context) error {
 
 func tooLarge(size int64, key string, most int64) string {
 	return fmt.Sprintf("%d bytes of key %s, and MaxValueBytes is %d", size, quoteKey(key), most)
+}
+
+// target is what an invalidation of key names. A key that is too long for a
+// message of this NATS cannot be named to others: all of the cache is, instead.
+func (c *core) target(key string) roster.Target {
+	const room = 256
+	if len(key) > c.m.maxMessage()-room {
+		return roster.Target{Cache: c.name, Kind: roster.All}
+	}
+	return roster.Target{Cache: c.name, Kind: roster.ByKey, Key: key}
 }

@@ -43,18 +43,31 @@ func (r *Roster) CarryTo(id string, keys []Target) Carry {
 			c.Bases = append(c.Bases, Applied{Source: s.Instance, Upto: s.base, Age: time.Duration(r.now - s.changed)})
 		}
 	}
+	// Of what a source has said of one target the last record does for all: the
+	// log holds them in their order.
+	from := 0
 	add := func(rec *record) {
-		if rec.n > shown[rec.src.Instance] {
-			c.Records = append(c.Records, Invalidation{Source: rec.src.Instance, N: rec.n, Target: rec.Target})
+		if rec.n <= shown[rec.src.Instance] {
+			return
 		}
+		i := Invalidation{Source: rec.src.Instance, N: rec.n, Target: rec.Target}
+		for k := range c.Records[from:] {
+			if old := &c.Records[from+k]; old.Source == i.Source && old.Target == i.Target {
+				old.N = max(old.N, i.N)
+				return
+			}
+		}
+		c.Records = append(c.Records, i)
 	}
 	caches := map[string]bool{}
 	for _, k := range keys {
 		if k.Kind == ByKey {
+			from = len(c.Records)
 			r.log.each(r.log.keys[k], add)
 		}
 		if !caches[k.Cache] {
 			caches[k.Cache] = true
+			from = len(c.Records)
 			r.log.each(r.log.wide[k.Cache], add)
 		}
 	}
