@@ -69,3 +69,11 @@ func TestTheChartFindsTheRatiosInTheTable(t *testing.T) {
 		t.Error("a chart of nothing")
 	}
 }
+
+func TestEveryNameFitsBesideItsBar(t *testing.T) {
+	for _, name := range []string{nameMesh, nameEmbedded, nameNATS, nameGroupcache, nameRedis, nameTCP} {
+		if len(name) > 32 {
+			t.Errorf("%q has %d letters, and there is room for 32", name, len(name))
+		}
+	}
+}

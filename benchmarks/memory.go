@@ -22,10 +22,10 @@ func memoryCosts(ctx context.Context, p plan) ([]table, error) {
 		}
 		heap.Rows = append(heap.Rows, row{Name: l.name, Cells: cells})
 	}
-	budget := pick(p, int64(256<<20), 32<<20)
+	budget := pick(p, int64(128<<20), 32<<20)
 	resident := table{
 		Title: fmt.Sprintf("Resident memory of a full member, %d MiB", budget>>20),
-		Text: "A member with MaxBytes of that size, at Go's default GOGC, while 16 callers read ten times as many keys as it has room for: " +
+		Text: "A member with MaxBytes of that size, at Go's default GOGC, while 16 callers read at random among ten times as many keys as it has room for: " +
 			"nearly every get loads, keeps and displaces. The most that was resident meanwhile, and what is after a collection.",
 		Columns: []string{"the most resident", "over the budget", "afterwards", "over the budget"},
 	}
@@ -39,7 +39,7 @@ func memoryCosts(ctx context.Context, p plan) ([]table, error) {
 }
 
 func heapCost(ctx context.Context, system string, entries int) ([]cell, error) {
-	s := spec{System: system, ID: "memory", Embed: system == "mesh", MaxBytes: int64(entries) * 1400}
+	s := spec{System: system, ID: "memory", Embed: system == "mesh", MaxBytes: int64(entries) * 1600}
 	base, err := bareHeap(ctx, s)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func residentCost(ctx context.Context, p plan, budget int64) ([]cell, error) {
 		return nil, err
 	}
 	keys := int(10 * budget / 1280)
-	run := command{Do: "trace", Callers: 16, Gets: pick(p, keys, keys/2), Keys: keys, Size: 1 << 10, Pattern: "uniform", Seed: 1}
+	run := command{Do: "trace", Callers: 16, Gets: keys / 2, Keys: keys, Size: 1 << 10, Pattern: "uniform", Seed: 1}
 	r, err := c.ask(ctx, run)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ type contender struct {
 
 const (
 	nameMesh       = "cachemesh"
-	nameEmbedded   = "cachemesh, the owner embeds the server"
+	nameEmbedded   = "cachemesh, server in the owner"
 	nameNATS       = "nats.go, a Request for each get"
 	nameGroupcache = "groupcache over HTTP"
 	nameRedis      = "Redis, rueidis"
