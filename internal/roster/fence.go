@@ -203,6 +203,7 @@ func (r *Roster) sameMode(b *Beat) bool {
 		r.over = true
 		return false
 	}
+	r.wantBeat = r.wantBeat || r.joined && b.standing() == 0 // a joiner is to learn of it before it has joined alone
 	r.once("mode "+b.From.ID, func() {
 		r.logf(true, b.From.ID, "ignored: %s; it must be the same for all members", differ)
 	})

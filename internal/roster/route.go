@@ -19,6 +19,8 @@ type Step struct {
 type Route struct {
 	out        []string // ruled out, in the order of asking
 	redirected bool
+	referrer   string // who gave the redirect
+	referred   string // whom it named
 	failures   int
 }
 
@@ -40,15 +42,26 @@ func (t *Route) Redirect(self, from, to string, rank Rank) Step {
 		return Step{Own: true}
 	}
 	if to == "" || t.redirected {
-		return t.Fail(self, from, rank)
+		return t.next(self, from, rank)
 	}
-	t.redirected = true
+	t.redirected, t.referrer, t.referred = true, from, to
 	t.ruleOut(from)
 	return Step{Ask: to}
 }
 
-// Fail goes on after from could not be reached.
+// Fail goes on after from could not be reached. Whoever has named from in its
+// place does not know that yet, and is asked again: it may rank next, and hold
+// what it loaded for others who know.
 func (t *Route) Fail(self, from string, rank Rank) Step {
+	if from == t.referred && from != "" {
+		t.out = slices.DeleteFunc(t.out, func(id string) bool { return id == t.referrer })
+		t.referred = ""
+	}
+	return t.next(self, from, rank)
+}
+
+// next goes on without from.
+func (t *Route) next(self, from string, rank Rank) Step {
 	t.failures++
 	t.ruleOut(from)
 	switch to := rank(t.out); {

@@ -38,6 +38,8 @@ func TestARoute(t *testing.T) {
 		"becomes the owner after two failures":     {"a", rankOf("a", "b", "me"), []event{{""}, {""}}, []Step{{Ask: "a"}, {Ask: "b"}, {Own: true}}},
 		"loads when a reader has nobody left":      {"a", rankOf("a"), []event{{""}}, []Step{{Ask: "a"}, {Load: true}}},
 		"asks nobody twice, whatever it is told":   {"a", rank, []event{{"b"}, {"a"}}, []Step{{Ask: "a"}, {Ask: "b"}, {Ask: "c"}}},
+		"asks who named a dead member again":       {"a", rank, []event{{"d"}, {""}}, []Step{{Ask: "a"}, {Ask: "d"}, {Ask: "a"}}},
+		"asks it twice at the most":                {"a", rank, []event{{"d"}, {""}, {"d"}}, []Step{{Ask: "a"}, {Ask: "d"}, {Ask: "a"}, {Load: true}}},
 		"ends, however often it is sent elsewhere": {"a", rankOf("a", "b", "c", "d"), []event{{"b"}, {"c"}, {"d"}}, []Step{{Ask: "a"}, {Ask: "b"}, {Ask: "c"}, {Load: true}}},
 	} {
 		t.Run(name, func(t *testing.T) {
