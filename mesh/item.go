@@ -83,7 +83,9 @@ func (c *core) fromItem(key string, item loadedItem, began int64) (v *storeValue
 	if !c.coder.plain {
 		v.Cost = 2 * int64(len(data)) // the encoded form for others, and the decoded one for here
 	}
-	v.SetDecoded(item.value)
+	if !c.coder.plain {
+		v.SetDecoded(item.value)
+	}
 	c.expires(v, item.meta.TTL)
 	return v, !item.meta.NoStore, nil
 }

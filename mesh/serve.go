@@ -104,10 +104,11 @@ func (m *Mesh) serve(by asker, ask *wire.Ask) {
 				break
 			}
 			res, value, now = c.serve(by, q)
+			res, value = m.inPieces(res, value, p.total, by.received)
 		}
 		if now {
 			res.Number = q.Number
-			p.add(m.inPieces(res, value, p.total, by.received))
+			p.add(res, value)
 		}
 	}
 }

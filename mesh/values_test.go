@@ -211,6 +211,30 @@ func TestManyLargeValuesAtOnce(t *testing.T) {
 	}
 }
 
+func TestABurstOfValuesIsPulledAtTheReadersPace(t *testing.T) {
+	w := newTown(t, testenv.NATS(t), 2)
+	value := pattern(256 << 10) // the most that fits in an answer: 64 at once are more than is sent unasked for
+	caches := open(w, "c", loader.Of(func(context.Context, string) ([]byte, error) { return value, nil }), mesh.Options{MaxBytes: 256 << 20, ReplicaBytes: -1})
+	keys := w.keysOf("c", "m1", 64)
+	if _, err := caches[1].GetMany(w.ctx, keys); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		var wg sync.WaitGroup
+		for _, key := range keys {
+			wg.Go(func() {
+				if got, err := caches[0].Get(w.ctx, key); err != nil || !bytes.Equal(got, value) {
+					t.Errorf("%s: %d of %d bytes, %v", key, len(got), len(value), err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	if n := loads(caches); n != uint64(len(keys)) {
+		t.Errorf("%d loads of %d keys", n, len(keys))
+	}
+}
+
 func TestAValueLargerThanMemoryIsAnsweredAndNotKept(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, w *town) {
 		o := testenv.NewOrigin()
