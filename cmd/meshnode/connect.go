@@ -57,13 +57,28 @@ type visitor struct {
 	mesh string // its name
 }
 
-// visit joins, runs f and leaves. timeout bounds all but the leave.
+// visit joins, runs do and leaves. timeout bounds all but the leave.
 func visit(ctx context.Context, f connectFlags, timeout time.Duration, do func(context.Context, visitor) error) error {
 	if timeout <= 0 {
 		return usagef("--timeout %v: it must be above 0", timeout)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within %v (see --timeout)", timeout))
 	defer cancel()
+	v, err := enter(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer leaveSoon(v.Node)
+	err = do(ctx, v)
+	// The mesh says that the deadline passed, the user set a timeout.
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+		return fmt.Errorf("%w: %v", context.Cause(ctx), err)
+	}
+	return err
+}
+
+// enter joins. ctx bounds that alone.
+func enter(ctx context.Context, f connectFlags) (visitor, error) {
 	n, err := node.Start(ctx, node.Config{
 		NATS:      f.url(),
 		Creds:     f.creds,
@@ -75,15 +90,9 @@ func visit(ctx context.Context, f connectFlags, timeout time.Duration, do func(c
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		return withHint(err)
+		return visitor{}, withHint(err)
 	}
-	defer leaveSoon(n)
-	err = do(ctx, visitor{n, f.mesh})
-	// The mesh says that the deadline passed, the user set a timeout.
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
-		return fmt.Errorf("%w: %v", context.Cause(ctx), err)
-	}
-	return err
+	return visitor{n, f.mesh}, nil
 }
 
 // withHint adds what the user can do about an error of a start.
@@ -121,12 +130,17 @@ func (v visitor) others() []mesh.Member {
 	return slices.DeleteFunc(v.Mesh().Members(), func(m mesh.Member) bool { return m.ID == v.ID() })
 }
 
-// open opens a cache for reading, if any member serves it.
+// open opens a cache for reading, if any member serves it. It keeps no replicas:
+// a visit is too short for them.
 func (v visitor) open(name string) (*mesh.Cache[[]byte], error) {
+	return v.openWith(name, mesh.Options{ReplicaBytes: -1})
+}
+
+func (v visitor) openWith(name string, opts mesh.Options) (*mesh.Cache[[]byte], error) {
 	if !slices.Contains(v.served(), name) {
 		return nil, v.noOwner(name)
 	}
-	cache, err := mesh.NewCache[[]byte](v.Mesh(), name, nil, mesh.Options{ReplicaBytes: -1})
+	cache, err := mesh.NewCache[[]byte](v.Mesh(), name, nil, opts)
 	if err != nil {
 		return nil, &usageError{err}
 	}

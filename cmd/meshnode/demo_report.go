@@ -7,6 +7,18 @@ import (
 	"github.com/cachemesh/cachemesh/mesh"
 )
 
+// sources are where answers come from, as reports name it, the nearest first.
+var sources = []struct {
+	source mesh.Source
+	name   string
+}{
+	{mesh.Local, "from own memory"},
+	{mesh.Replica, "from a hot replica"},
+	{mesh.Owner, "from the owner's memory"},
+	{mesh.Loaded, "after a load"},
+	{mesh.Bypass, "by a load nobody kept"},
+}
+
 // report prints what happened. It returns an error if a read failed or was
 // outdated.
 func (d *demo) report() error {
@@ -24,16 +36,7 @@ func (d *demo) report() error {
 				brief(l.quantile(0.5)), brief(l.quantile(0.99)), brief(l.max))
 		}
 	}
-	for _, s := range []struct {
-		source mesh.Source
-		name   string
-	}{
-		{mesh.Local, "from own memory"},
-		{mesh.Replica, "from a hot replica"},
-		{mesh.Owner, "from the owner's memory"},
-		{mesh.Loaded, "after a load"},
-		{mesh.Bypass, "by a load nobody kept"},
-	} {
+	for _, s := range sources {
 		row(s.name, &sum.bySource[s.source])
 	}
 	row("all", all)

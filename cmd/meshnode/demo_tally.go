@@ -1,9 +1,7 @@
 package main
 
 import (
-	"math/bits"
 	"sync"
-	"time"
 
 	"github.com/cachemesh/cachemesh/mesh"
 )
@@ -45,58 +43,4 @@ func (t *tally) all() *latencies {
 		sum.add(&t.bySource[i])
 	}
 	return &sum
-}
-
-// latencies counts durations in buckets that grow with them: 16 to each power of
-// two, so that a quantile is right within 6%.
-type latencies struct {
-	buckets [40 * bucketsPerOctave]uint32 // up to hours
-	n       uint64
-	max     time.Duration
-}
-
-const bucketsPerOctave = 16
-
-func bucketOf(d time.Duration) int {
-	n := uint64(max(d, 0))
-	if n < bucketsPerOctave {
-		return int(n)
-	}
-	shift := bits.Len64(n) - 5 // leaves five bits: a leading one and four that tell the bucket
-	return min(shift*bucketsPerOctave+int(n>>shift), len(latencies{}.buckets)-1)
-}
-
-// bucketTop is the longest duration of a bucket.
-func bucketTop(i int) time.Duration {
-	if i < 2*bucketsPerOctave {
-		return time.Duration(i)
-	}
-	shift := i/bucketsPerOctave - 1
-	return time.Duration(uint64(i%bucketsPerOctave+bucketsPerOctave+1)<<shift - 1)
-}
-
-func (l *latencies) record(d time.Duration) {
-	l.buckets[bucketOf(d)]++
-	l.n++
-	l.max = max(l.max, d)
-}
-
-func (l *latencies) add(o *latencies) {
-	for i, n := range o.buckets {
-		l.buckets[i] += n
-	}
-	l.n += o.n
-	l.max = max(l.max, o.max)
-}
-
-// quantile is the duration that a share q of them did not exceed.
-func (l *latencies) quantile(q float64) time.Duration {
-	rank := uint64(q * float64(l.n))
-	for i, n := range l.buckets {
-		if n := uint64(n); rank < n {
-			return min(bucketTop(i), l.max)
-		}
-		rank -= uint64(n)
-	}
-	return l.max
 }

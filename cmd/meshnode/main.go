@@ -6,6 +6,7 @@
 //	meshnode serve --cache docs=file:.             a second one joins it
 //	meshnode get docs README.md                    read through the mesh
 //	meshnode members, stats, invalidate            see and change it
+//	meshnode bench docs                            load and measure it
 //
 // It exits with 0 when it did what was asked, with 1 when that failed and with
 // 2 when the command line makes no sense.

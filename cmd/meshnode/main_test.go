@@ -98,13 +98,31 @@ func TestAMistakeInTheCommandLineExitsWith2AndSaysWhatIsRight(t *testing.T) {
 		"invalidate a":                                                                "one KEY or more",
 		"members x":                                                                   "no arguments",
 		"stats x":                                                                     "no arguments",
-		"help x":                                                                      `no command "x"`,
-		"version x":                                                                   "no arguments",
-		"demo x":                                                                      "no arguments",
-		"demo --dir /no/such/directory":                                               "not a directory",
-		"demo --readers 0":                                                            "1 to 2000",
-		"demo --latency -1s":                                                          "0 to 5s",
-		"demo --duration 1ms":                                                         "1s to 10m",
+		"bench":                                                                       "CACHE",
+		"bench a b":                                                                   "2 arguments",
+		"bench a --callers 0":                                                         "1 to 10000",
+		"bench a --keys 0":                                                            "1 to 10000000",
+		"bench a --keys x":                                                            "--keys",
+		"bench a --zipf -1":                                                           "0 to 10",
+		"bench a --zipf NaN":                                                          "0 to 10",
+		"bench a --duration 1ms":                                                      "100ms to 24h",
+		"bench a --invalidate 101":                                                    "a percentage, 0 to 100",
+		"bench a --fresh -1":                                                          "a percentage, 0 to 100",
+		"bench a --fresh NaN":                                                         "a percentage, 0 to 100",
+		"bench a --fresh 60 --invalidate 60":                                          "together",
+		"bench a --timeout 0s":                                                        "1ms to 1h",
+		"bench a --key-file /no/such/file":                                            "/no/such/file",
+		"bench a --key-file /dev/null":                                                "has no keys",
+		"bench a --key-file /dev/null --keys 5":                                       "--key-file excludes --keys and --prefix",
+		"bench a --mesh a.b":                                                          "mesh name",
+		"serve --cache a=file:. --cache b=file:.,soft-timeout=1s":                     "needs stale-if-error",
+		"help x":                        `no command "x"`,
+		"version x":                     "no arguments",
+		"demo x":                        "no arguments",
+		"demo --dir /no/such/directory": "not a directory",
+		"demo --readers 0":              "1 to 2000",
+		"demo --latency -1s":            "0 to 5s",
+		"demo --duration 1ms":           "1s to 10m",
 	} {
 		t.Run(args, func(t *testing.T) {
 			t.Parallel()
@@ -129,7 +147,7 @@ func TestAnEmptyDirectoryIsNothingToDemonstrate(t *testing.T) {
 func TestWithoutNATSTheErrorNamesTheURLAndEmbed(t *testing.T) {
 	addr := freeAddr(t)
 	for _, args := range [][]string{
-		{"serve", "--cache", "a=file:."}, {"get", "a", "b"}, {"invalidate", "a", "b"}, {"members"}, {"stats"},
+		{"serve", "--cache", "a=file:."}, {"get", "a", "b"}, {"invalidate", "a", "b"}, {"members"}, {"stats"}, {"bench", "a"},
 	} {
 		r := meshnodeEnv(t, []string{"NATS_URL=nats://" + addr}, args...)
 		if r.code != exitFailed || !strings.Contains(r.err, addr) || !strings.Contains(r.err, "--embed") {
@@ -139,7 +157,7 @@ func TestWithoutNATSTheErrorNamesTheURLAndEmbed(t *testing.T) {
 }
 
 func TestHelpAndVersionGoToStdout(t *testing.T) {
-	for _, args := range [][]string{{}, {"--help"}, {"help", "serve"}, {"serve", "--help"}, {"version"}} {
+	for _, args := range [][]string{{}, {"--help"}, {"help", "serve"}, {"serve", "--help"}, {"bench", "--help"}, {"version"}} {
 		if r := meshnode(t, args...); r.code != exitOK || r.out == "" || r.err != "" {
 			t.Errorf("%v: %+v", args, r)
 		}

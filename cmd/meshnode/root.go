@@ -42,6 +42,7 @@ share over NATS, and looks into a mesh that runs.
 		newInvalidate(s),
 		newMembers(s),
 		newStats(s),
+		newBench(s),
 		newDemo(s),
 		newVersion(s),
 	)
