@@ -201,11 +201,15 @@ func (r *Roster) Suspect(now int64, id string) {
 }
 
 // Suspects reports whether the member is likely to be down: somebody suspects it,
-// or it has been silent for more than two and a half of its heartbeats.
+// or it has been silent for more than two and a half of its heartbeats; where those
+// are short, for so long as a machine may be too busy to let it speak.
 func (r *Roster) Suspects(now int64, id string) bool {
 	p := r.peers[id]
-	return p == nil || p.suspected || time.Duration(now-p.lastBeat) > p.heartbeat*5/2
+	return p == nil || p.suspected || time.Duration(now-p.lastBeat) > max(p.heartbeat*5/2, min(p.lease*4/5, busy))
 }
+
+// busy is a silence that an overloaded machine explains.
+const busy = 400 * time.Millisecond
 
 // Known names the newest instance heard of an ID, the zero Instance if none, and
 // whether invalidations wait for it now. A question carries that instance, so
