@@ -235,7 +235,7 @@ func (e *everybody) Members() (all []mesh.Member) {
 }
 
 func TestNoReadIsStaleOnEitherSideOfAPartition(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { partitions(t, rand.New(rand.NewPCG(seed, 5))) })
 	}
 }
@@ -269,7 +269,7 @@ func partitions(t *testing.T, chance *rand.Rand) {
 			r.all = append(r.all, &rigMember{m, nil, nc, l, r.log})
 			members, caches = append(members, &everybody{m, ids}), append(caches, c)
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 		defer cancel()
 		var all sync.WaitGroup
 		for i := range 15 {
@@ -320,7 +320,7 @@ func partitions(t *testing.T, chance *rand.Rand) {
 			bypassed += c.Stats().Bypassed
 		}
 		t.Logf("%d gets, %d of them bypassed; %d loads; %d of %d invalidations confirmed", len(h.Gets), bypassed, len(h.Loads), ok, len(h.Invalidations))
-		if len(h.Gets) < 5000 || ok < 200 || bypassed < 200 || bypassed > uint64(len(h.Gets))*3/4 {
+		if len(h.Gets) < 2000 || ok < 80 || bypassed < 30 || bypassed > uint64(len(h.Gets))*3/4 {
 			t.Error("too little happened to judge by")
 		}
 		for i, v := range promise.Check(h, promise.Genuine, promise.Invalidated, promise.OwnInvalidation) {

@@ -1,0 +1,198 @@
+package roster
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	mutantsFlag = flag.Bool("mutants", false, "build each mutant and see that the tests and the simulation catch it: some minutes")
+	mutantFlag  = flag.String("mutant", "", "with -mutants: only those whose name contains this")
+)
+
+// mutant is the roster with one thing wrong.
+type mutant struct {
+	file, name string
+	old, new   string // old occurs once in the file
+}
+
+// TestMutantsApply keeps the list true to the code.
+func TestMutantsApply(t *testing.T) {
+	names := map[string]bool{}
+	for _, m := range mutants {
+		if names[m.name] {
+			t.Errorf("two mutants are called %q", m.name)
+		}
+		names[m.name] = true
+		if _, err := m.source(); err != "" {
+			t.Errorf("%s: %s: %s", m.file, m.name, err)
+		}
+	}
+	if len(mutants) < 40 {
+		t.Errorf("%d mutants", len(mutants))
+	}
+}
+
+// source is the file with the mutation.
+func (m mutant) source() (string, string) {
+	text, err := os.ReadFile(m.file)
+	switch n := strings.Count(string(text), m.old); {
+	case err != nil:
+		return "", err.Error()
+	case n != 1:
+		return "", "the original is found more or less than once: " + m.old
+	}
+	return strings.Replace(string(text), m.old, m.new, 1), ""
+}
+
+// TestMutantsAreCaught builds each mutant by an overlay, which changes no file, and
+// runs the tests of this package on it; then, if they pass, the simulation.
+func TestMutantsAreCaught(t *testing.T) {
+	if !*mutantsFlag {
+		t.Skip("no -mutants")
+	}
+	byTests, bySeeds := 0, 0
+	for _, m := range mutants {
+		if !strings.Contains(m.name, *mutantFlag) {
+			continue
+		}
+		t.Run(m.name, func(t *testing.T) {
+			overlay := m.overlay(t)
+			if out, ok := runs(t, overlay, ".", "-failfast"); !ok {
+				byTests++
+				t.Log("caught by " + firstFailure(out))
+				return
+			}
+			out, ok := runs(t, overlay, "../../testenv/simulation", "-run", "TestEveryPromiseIsKept", "-failfast", "-seeds", "40")
+			if ok {
+				t.Errorf("%s survives: %s in place of %s", m.name, m.new, m.old)
+				return
+			}
+			bySeeds++
+			t.Log("caught by the simulation: " + firstFailure(out))
+		})
+	}
+	t.Logf("%d caught by tests, %d by the simulation alone, of %d", byTests, bySeeds, len(mutants))
+}
+
+func (m mutant) overlay(t *testing.T) string {
+	source, problem := m.source()
+	if problem != "" {
+		t.Fatal(problem)
+	}
+	dir := t.TempDir()
+	from, err := filepath.Abs(m.file)
+	to := filepath.Join(dir, m.file)
+	if err == nil {
+		err = os.WriteFile(to, []byte(source), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, _ := json.Marshal(map[string]map[string]string{"Replace": {from: to}})
+	file := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// runs runs the tests of a package with an overlay, and reports whether they pass.
+func runs(t *testing.T, overlay, pkg string, args ...string) (string, bool) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-vet=off", "-count=1", "-timeout=4m", "-overlay", overlay, pkg}, args...)...)
+	out, err := cmd.CombinedOutput()
+	if strings.Contains(string(out), "[build failed]") {
+		t.Fatalf("the mutant does not compile:\n%s", out)
+	}
+	return string(out), err == nil
+}
+
+func firstFailure(out string) string {
+	for l := range strings.Lines(out) {
+		if l = strings.TrimSpace(l); strings.HasPrefix(l, "--- FAIL") || strings.HasPrefix(l, "panic:") {
+			if !strings.Contains(l, "TestMutantsApply") {
+				return l
+			}
+		}
+	}
+	return "no test in particular"
+}
+
+var mutants = []mutant{
+	{"applied.go", "a number above a gap extends the prefix", "if n == p.prefix+1 {", "if n <= p.prefix+2 {"},
+	{"applied.go", "a gap that closes leaves its span", "p.spans[i].lo <= p.prefix+1 {", "p.spans[i].lo < p.prefix+1 {"},
+	{"applied.go", "a span is taken for longer than it is", "p.spans[i].lo <= lo && hi <= p.spans[i].hi", "p.spans[i].lo <= lo"},
+	{"beat.go", "heartbeats are too few for a short lease", "max(p.lease/3, minLease)", "max(p.lease*3, minLease)"},
+	{"beat.go", "heartbeats do not say who is waited for", "Waits: p.waits,\n", "Waits: p.counted,\n"},
+	{"cache.go", "a cache is owned before its opening is confirmed", "case !c.owned && r.confirmed(c):", "case !c.owned:"},
+	{"cache.go", "a leaver goes on owning", "owning := r.joined && !r.leaving &&", "owning := r.joined &&"},
+	{"gap.go", "a tail does not tell what the log has lost", "if s.base > s.have {", "if s.base < s.have {"},
+	{"gap.go", "a tail leaves out its first record", "if rec.n <= rec.src.have ||", "if rec.n <= rec.src.have+1 ||"},
+	{"hear.go", "gaps are not noticed", "gap = gap || s.prefix < a.Upto && s.Instance != r.self", "gap = gap || s.prefix > a.Upto && s.Instance != r.self"},
+	{"hear.go", "a lease counts from receipt", "p.echoed, p.heard = e.Seen, at", "p.echoed, p.heard = e.Seen, r.now"},
+	{"hear.go", "what a peer shows is not noted", "if a.Upto > p.shown[a.Source] {", "if a.Upto < p.shown[a.Source] {"},
+	{"identity.go", "an older incarnation comes back", "if n != nil && (b.From.Inc < n.inc ||", "if n != nil && (b.From.Inc < n.inc-n.inc ||"},
+	{"identity.go", "the younger of two members of an ID stays", "(p.elder == 0 || r.now-int64(t) < p.elder)", "(p.elder == 0 || r.now-int64(t) > p.elder)"},
+	{"identity.go", "the elder of two processes of an ID obeys", "if mine < other || mine == other && r.cfg.Nonce < b.Nonce {", "if mine > other || mine == other && r.cfg.Nonce < b.Nonce {"},
+	{"identity.go", "a member keeps its incarnation although a newer is known", "if top <= r.self.Inc ||", "if top >= r.self.Inc ||"},
+	{"invalidate.go", "an operation needs its first record alone", "if o.first > top || !p.acked.hasAll(o.first, o.last) {", "if o.first > top || !p.acked.hasAll(o.first, o.first) {"},
+	{"invalidate.go", "a confirmation of an earlier incarnation counts", "if p == nil || c.To != r.self {", "if p == nil {"},
+	{"invalidate.go", "the highest number applied passes for all below", "c.Upto = s.prefix", "c.Upto = s.top()"},
+	{"invalidate.go", "nothing is repeated", "if len(p.owes) == 0 || r.now < p.repeatDue {", "if len(p.owes) == 0 || r.now > p.repeatDue {"},
+	{"join.go", "Join does not wait to be counted", "if p == nil || !p.counted || !p.confirms {", "if p == nil || !p.counted {"},
+	{"join.go", "Join does not ask who else there is", "n != nil && (z.Inc < n.inc || z.Inc == n.inc && n.gone) {", "n != nil || true {"},
+	{"join.go", "the last word of a leaver is forgotten", "n.inc, n.gone, n.at = who.Inc, true, r.now", "n.inc, n.gone, n.at = who.Inc, false, r.now"},
+	{"log.go", "the log does not know what it has lost", "r.src.base = max(r.src.base, r.n)", "r.src.base = max(r.src.base, 0)"},
+	{"peer.go", "an evicted member is not reported", "o.missed = append(o.missed, p.ID)", "o.missed = o.missed[:len(o.missed):len(o.missed)]"},
+	{"peer.go", "an evicted member is still counted", "if !r.cfg.Ablation.KeepCounting {", "if r.cfg.Ablation.KeepCounting {"},
+	{"peer.go", "open operations do not wait for who comes", "for _, o := range r.openOps() {\n\t\tr.owe(p, o)", "for _, o := range r.openOps()[:0] {\n\t\tr.owe(p, o)"},
+	{"peer.go", "a peer is counted before it has shown everything", "if p.shown[k] >= n ||", "if p.shown[k] < n ||"},
+	{"peer.go", "what came out of order is not compared", "if top := s.top(); top > p.shown[s.Instance] && r.matters(s) {", "if top := s.prefix; top > p.shown[s.Instance] && r.matters(s) {"},
+	{"peer.go", "silence counts twice the lease", "return p.echoed > 0 && time.Duration(r.now-p.heard) <= p.lease", "return p.echoed > 0 && time.Duration(r.now-p.heard) <= 2*p.lease"},
+	{"question.go", "questions do not carry tags and Clear", "r.log.each(r.log.wide[k.Cache], add)", "r.log.each(nil, add)"},
+	{"question.go", "questions do not carry what the log has lost", "if s.base > shown[s.Instance] && r.matters(s) {", "if s.base < shown[s.Instance] && r.matters(s) {"},
+	{"question.go", "what came out of order is not carried", "if s.top() > p.shown[s.Instance] {", "if s.prefix > p.shown[s.Instance] {"},
+	{"roster.go", "Want is ignored", "if r.vouched(from, b.From) && b.To == r.self {\n\t\t\tr.tail(b)", "if r.vouched(from, b.From) && b.To != r.self {\n\t\t\tr.tail(b)"},
+	{"roster.go", "Gone is ignored", "r.gone(b.From)", "_ = b"},
+	{"roster.go", "Taken is ignored", "r.taken(b)", "_ = b"},
+	{"roster.go", "Confirm is ignored", "r.confirm(b)", "_ = b"},
+	{"source.go", "what is not to be had is not dropped", "r.drop(fmt.Sprintf(\"invalidations of %s up to %d are", "_ = (fmt.Sprintf(\"invalidations of %s up to %d are"},
+	{"source.go", "gone sources are forgotten early", "return r.life + 2*r.cfg.Lease", "return r.life / 8"},
+	{"wake.go", "a stop is not noticed", "r.now-r.lastTick < int64(r.cfg.Lease) {", "r.now-r.lastTick < 100*int64(r.cfg.Lease) {"},
+	{"wake.go", "the round after a stop ends at once", "if p.echoed < r.wakeSeq {", "if p.echoed > r.wakeSeq {"},
+	{"wake.go", "the round after a stop does not wait for what was missed", "s != nil && s.prefix < n {", "s != nil && s.prefix < n && n == 0 {"},
+
+	{"fence.go", "F1 a granted lease is forgotten", "p.hold = max(p.hold, p.seenAt+r.term())", "p.hold = max(p.hold, p.seenAt+r.term()/2)"},
+	{"fence.go", "F1 a peer is waited for until the earlier moment", "return max(p.heard+int64(p.lease), p.hold)", "return min(p.heard+int64(p.lease), p.hold)"},
+	{"fence.go", "F1 who hears nothing is granted leases", "!p.waits || !r.fresh(p) {", "!p.waits {"},
+	{"fence.go", "F2 a lease is twice as long for its holder", "sent+int64(r.cfg.Lease))", "sent+2*int64(r.cfg.Lease))"},
+	{"fence.go", "F3 a grant counts at once", "if r.caughtUp(p) ||", "if !r.caughtUp(p) || true ||"},
+	{"fence.go", "F3 what came out of order passes for all below", "k != r.self && s.prefix < n {", "k != r.self && s.top() < n {"},
+	{"fence.go", "F4 a quorum of one less is enough", "need := r.cfg.Quorum - 1", "need := max(r.cfg.Quorum-2, 0)"},
+	{"fence.go", "F4 the last grant to end decides", "return until[len(until)-need]", "return until[len(until)-1]"},
+	{"fence.go", "F5 a member counts in less than a lease", "r.now-r.born >= r.term()", "r.now-r.born >= r.term()/8"},
+	{"fence.go", "F5 newcomers count for others", "return p.seasoned || r.cfg.Ablation.Unseasoned", "return p.seasoned || !r.cfg.Ablation.Unseasoned"},
+	{"fence.go", "F6 nothing is dropped for new instances", "if r.serves > r.now && r.served &&", "if r.serves > r.now && !r.served &&"},
+	{"fence.go", "F6 new instances are relied on at once", "func(p *peer) bool { return p.relied })\n\tif r.serves <= r.now {", "func(p *peer) bool { return r.mayCount(p) })\n\tif r.serves <= r.now {"},
+	{"fence.go", "members of another Quorum are heard", "if b.Quorum == r.cfg.Quorum && (!r", "if b.Quorum != r.cfg.Quorum || (!r"},
+	{"quorum.go", "F7 one confirmation less is enough", "if confirmed < need {", "if confirmed < need-1 {"},
+	{"quorum.go", "F7 who was heard long ago counts", "(r.fresh(p) || r.cfg.Ablation.ConfirmLongAgo)", "(r.fresh(p) || !r.cfg.Ablation.ConfirmLongAgo)"},
+	{"quorum.go", "F7 newcomers confirm for a quorum", "p.acked.prefix >= o.last && r.mayCount(p) &&", "p.acked.prefix >= o.last &&"},
+	{"quorum.go", "F7 what came out of order passes for all below", "p.acked.prefix >= o.last && r", "p.acked.top() >= o.last && r"},
+	{"quorum.go", "F8 nobody is waited for once a quorum has confirmed", "return r.now >= o.quorumAt+r.term()", "return r.now >= o.quorumAt"},
+	{"quorum.go", "F8 half a lease is waited for", "return r.now >= o.quorumAt+r.term()", "return r.now >= o.quorumAt+r.term()/2"},
+	{"quorum.go", "F8 who is evicted meanwhile is forgotten", "case vouched && len(o.missed) == 0,", "case vouched,"},
+	{"quorum.go", "F8 another crowd vouches", "crowd != 0 && crowd == r.crowd()", "crowd != 0 && r.crowd() != 0"},
+	{"quorum.go", "F8 nobody vouches", "crowd != 0 && crowd == r.crowd()", "crowd != 0 && crowd != r.crowd()"},
+	{"quorum.go", "F8 the lease does not begin again", "if o.quorum == nil || r.attested(o) < need {", "if o.quorum == nil {"},
+	{"quorum.go", "F8 only who is counted is of the crowd", "\t\tif p.waits {\n\t\t\tsum += p.mark", "\t\tif p.counted {\n\t\t\tsum += p.mark"},
+}
