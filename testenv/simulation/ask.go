@@ -146,12 +146,29 @@ func (p *process) invalidate(targets []roster.Target, o *operation, within int64
 // set keeps the value at home from the step that invalidates there, and then
 // tells the owner to pull it: a flight like others (R8).
 func (p *process) set(key string, o *operation, within int64, end func(ok bool, missing []string)) {
+	if p.w.KeepSetsLate || p.w.PushSets {
+		p.setBadly(key, o, within, end)
+		return
+	}
 	p.onApplied = func() { p.keep(key, answer{loaded: o.began, hot: true}, p.first(key, nil) == p.id) }
 	p.invalidate(keyTarget(key), o, within, func(ok bool, missing []string) {
 		if e := p.lookup(key); e != nil && e.loaded == o.began {
 			if to := p.first(key, nil); to != "" && to != p.id {
 				p.offer(to, key)
 			}
+		}
+		end(ok, missing)
+	})
+}
+
+// setBadly keeps the value of a Set without a flight, where R8 asks for one.
+func (p *process) setBadly(key string, o *operation, within int64, end func(ok bool, missing []string)) {
+	p.invalidate(keyTarget(key), o, within, func(ok bool, missing []string) {
+		value := answer{loaded: o.began, hot: true}
+		if p.w.KeepSetsLate {
+			p.keep(key, value, p.first(key, nil) == p.id)
+		} else if to := p.first(key, nil); to != "" && to != p.id {
+			p.w.send(p, to, func(x *process) { x.keep(key, value, true) }, nil)
 		}
 		end(ok, missing)
 	})

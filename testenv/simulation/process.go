@@ -73,7 +73,7 @@ func (w *world) start(slot int) {
 		p.rate = 1 + w.Drift*float64(2*w.rand.IntN(2)-1) // as far off as can be
 	}
 	p.r = roster.New(roster.Config{ID: p.id, Nonce: p.nonce, Heartbeat: time.Duration(heartbeat), Lease: time.Duration(lease),
-		LogSize: w.LogSize, Quorum: w.Quorum, Ablation: w.Ablation}, p.clock())
+		LogSize: w.LogSize, Quorum: w.Quorum, Reader: slot < w.N && slot >= w.N-w.Readers, Ablation: w.Ablation}, p.clock())
 	p.view = p.r.View()
 	w.logf("%v starts, nonce %d", p, p.nonce)
 	p.carryOut(p.r.Start(p.clock()))

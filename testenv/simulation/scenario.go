@@ -27,6 +27,8 @@ func Scenarios() []Scenario {
 		with("long parts", func(s *Scenario) { s.N, s.Kinds, s.Writes, s.LogSize = 5, "klpppg", 0.01, 500 }),
 		with("many writes", func(s *Scenario) { s.Kinds, s.Writes = "kKlsogppaa", 0.3 }),
 		with("no log", func(s *Scenario) { s.Kinds, s.LogSize = "kKlsogppaa", -1 }),
+		with("stops", func(s *Scenario) { s.N, s.Kinds = 5, "sssl" }),
+		with("a reader", func(s *Scenario) { s.N, s.Readers, s.Kinds = 4, 1, "kKlsogppaa" }),
 		with("twins", func(s *Scenario) { s.Twins, s.Kinds = 2, "kKlsogpattt" }),
 		fence("calm", 5, func(s *Scenario) { calm(s, "") }),
 		fence("three", 3, func(s *Scenario) {}),
@@ -38,6 +40,7 @@ func Scenarios() []Scenario {
 		fence("forgotten", 3, func(s *Scenario) { s.Kinds, s.Writes = "m", 0.01 }),
 		fence("forgotten by five", 5, func(s *Scenario) { s.Kinds, s.Writes = "mmk", 0.01 }),
 		fence("replaced", 5, func(s *Scenario) { s.Kinds, s.Writes = "z", 0.01 }),
+		fence("a reader", 3, func(s *Scenario) { s.Readers = 1 }),
 		fence("no log", 3, func(s *Scenario) { s.LogSize = -1 }),
 		fence("many writes", 5, func(s *Scenario) { s.Writes = 0.3 }),
 	}

@@ -39,12 +39,15 @@ type Scenario struct {
 	Kinds   string  // of faults, each as likely as it is often named: see nemesis
 	Writes  float64 // share of Invalidate and Set among the calls
 	LogSize int     // of the rosters
+	Readers int     // of the processes, the last ones: they own nothing
 	Quorum  int     // of the rosters: above 0 fence mode, where the promise binds every member
 	Drift   float64 // by how much the rate of a process's clock may be off
 
 	Ablation roster.Ablation // rules that the rosters leave out
 
 	JoinDetached bool // leaves out R1: a later Get joins a flight that an invalidation has detached
+	PushSets     bool // leaves out R8: a Set sends its value to the owner, which keeps it
+	KeepSetsLate bool // leaves out R8: a Set keeps its value at home when it is done
 	JoinBypass   bool // leaves out F4: a Get of a fenced member joins a load that runs already
 	KeepDetached bool // leaves out R1: a detached flight keeps its value
 }

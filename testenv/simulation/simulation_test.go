@@ -88,13 +88,15 @@ func seedsOf(sc Scenario) uint64 {
 	case *seedsFlag > 0:
 		return *seedsFlag
 	case underRace:
-		return 8
+		return 3
 	case testing.Short():
-		return 20
+		return 10
 	case !sc.Faults:
+		return 20
+	case sc.N >= 5:
 		return 60
 	}
-	return 200
+	return 100
 }
 
 func TestMain(m *testing.M) {
