@@ -87,6 +87,11 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 	if more {
 		l.nudge()
 	}
+	for _, k := range ended { // what has to be loaded after this message is loaded together
+		if k.kind == wire.AskTakeOver {
+			k.core.batch.hold()
+		}
+	}
 	for _, k := range ended {
 		switch {
 		case k.reply.status == wire.Chunked:
@@ -95,6 +100,11 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 			k.fetch.answered(&k.reply)
 		default:
 			k.end(k.reply)
+		}
+	}
+	for _, k := range ended {
+		if k.kind == wire.AskTakeOver {
+			k.core.batch.release()
 		}
 	}
 	clear(ended)

@@ -58,7 +58,7 @@ func (c *core) own(key string, o readOptions) *flight {
 	sh := c.m.host.current(now).share(c.name)
 	if prev := sh.previous(c.m.cfg.ID, key, now, c.youth()); prev != "" {
 		f.SetPhase(phaseTaking)
-		c.takeOver(f, fill, prev, o.trace)
+		c.takeOver(f, fill, prev, o.trace, false)
 		return f
 	}
 	c.startLoad(f, fill, o.trace)
@@ -76,8 +76,8 @@ func (c *core) youth() time.Duration {
 
 // takeOver asks prev for what it holds or is loading, before this member loads.
 // Where prev holds nothing, for it came to own the key hardly earlier than this
-// member, it asks who held the key before prev, too.
-func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string) {
+// member, it asks who held the key before prev, too. offered: prev has offered the key.
+func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string, offered bool) {
 	c.stats.takeOvers.Add(1)
 	key := f.Key()
 	var ask func(id string)
@@ -111,7 +111,7 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string) {
 			f.Land(outcome{}, r.err(key))
 			return
 		}
-		if id := c.m.host.current(now).share(c.name).earlier(c.m.cfg.ID, key, prev); r.status == wire.Nothing && !f.Pinned() && id != "" {
+		if id := c.m.host.current(now).share(c.name).earlier(c.m.cfg.ID, key, prev); r.status == wire.Nothing && !offered && id != "" {
 			prev = ""
 			ask(id)
 			return
@@ -121,7 +121,7 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string) {
 			f.Land(outcome{value: v, source: sourceOf(v)}, nil)
 			return
 		}
-		if f.Pinned() && f.Waiters() <= 1 { // only who offers waits: that is worth no load
+		if offered && f.Waiters() <= 1 { // only who offers waits: that is worth no load
 			fill.End()
 			f.Land(outcome{}, errNothing)
 			return
@@ -129,16 +129,15 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string) {
 		c.startLoad(f, fill, trace)
 	}
 	ask = func(id string) {
-		c.m.link(id).ask(c.takeOverCall(f, trace, done))
+		c.m.link(id).ask(c.takeOverCall(key, trace, offered, done))
 	}
 	ask(prev)
 }
 
 // takeOverCall is the question of takeOver.
-func (c *core) takeOverCall(f *flight, trace string, done func(reply)) *call {
-	key := f.Key()
+func (c *core) takeOverCall(key, trace string, offered bool, done func(reply)) *call {
 	k := &call{core: c, key: key, kind: wire.AskTakeOver, trace: trace, done: done}
-	if !f.Pinned() && c.m.host.view.Load().share(c.name).owners.Owner(key) == c.m.cfg.ID {
+	if !offered && c.m.host.view.Load().share(c.name).owners.Owner(key) == c.m.cfg.ID {
 		k.flags = wire.FlagOwner // else it was offered the key, or acts for an owner that cannot be reached
 	}
 	return k
@@ -166,7 +165,7 @@ func (c *core) pull(key, from string, tries int, done func(pulled bool)) {
 		done(lead && err == nil)
 	})
 	if lead {
-		c.takeOver(f, c.store.Begin(key), from, "")
+		c.takeOver(f, c.store.Begin(key), from, "", true)
 	}
 }
 

@@ -26,6 +26,7 @@ func TestAKeyThatIsReadSteadilyIsNeverWaitedFor(t *testing.T) {
 						}
 					}
 				}
+				time.Sleep(300 * time.Millisecond)                  // the last load ends
 				if n := l.origin.loadsOf(l.key); n < 14 || n > 21 { // a load every 3.15 to 3.8 s
 					t.Errorf("%d loads in a minute", n)
 				}

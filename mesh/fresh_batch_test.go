@@ -160,6 +160,19 @@ func TestLoneMissesRideAlong(t *testing.T) {
 	}
 }
 
+func TestGetManyWaitsForNoCompany(t *testing.T) {
+	crowded(t, 2, mesh.Options{BatchWindow: time.Second}, func(t *testing.T, w *town, from *crowd, caches []*mesh.Cache[string]) {
+		for i, c := range caches {
+			began := time.Now()
+			keys := append(w.keysOf("c", "m0", 10*(i+1)), w.keysOf("c", "m1", 10*(i+1))...)
+			if got, err := c.GetMany(w.ctx, keys); err != nil || len(got) != len(keys) {
+				t.Errorf("%d values, %v", len(got), err)
+			}
+			atOnce(t, time.Since(began))
+		}
+	})
+}
+
 func TestALoneMissOfAPlainLoaderWaitsForNobody(t *testing.T) {
 	inLab(t, 2, mesh.Options{BatchWindow: time.Second}, func(t *testing.T, l *lab) {
 		_, took := l.read()

@@ -123,3 +123,37 @@ func inLabOnLinks(t *testing.T, opts mesh.Options, f func(t *testing.T, r *rig, 
 		f(t, r, r.all[1], owned[0])
 	})
 }
+
+// A younger owner asks its elder before each load while it is young: the wait for that counts like the load's.
+func TestSoftTimeoutHoldsForAYoungOwner(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, w *town) {
+		from := newSource()
+		opts := mesh.Options{TTL: 10 * time.Second, StaleIfError: time.Minute, SoftTimeout: 100 * time.Millisecond, Jitter: -1}
+		caches := []*mesh.Cache[string]{openOn[string](w, w.meshes[0], "c", from, opts)}
+		w.soon("the elder owns all", func() bool { return w.meshes[1].Owner("c", "k") == "m0" })
+		time.Sleep(3 * time.Second)
+		caches = append(caches, openOn[string](w, w.meshes[1], "c", from, opts))
+		w.settled("c", 2)
+		key := w.keyOf("c", "m1")
+		got, err := caches[0].Get(w.ctx, key)
+		want(t, got, err, key+"#1")
+		time.Sleep(12 * time.Second)
+		from.slow(900 * time.Millisecond)
+		for _, c := range caches {
+			began := time.Now()
+			e, err := c.Lookup(w.ctx, key)
+			if err != nil || e.Value != key+"#1" || !e.Stale {
+				t.Errorf("got %q, stale %v, %v", e.Value, e.Stale, err)
+			}
+			between(t, time.Since(began), 90*time.Millisecond, 110*time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		for _, c := range caches {
+			got, err := c.Get(w.ctx, key)
+			want(t, got, err, key+"#2")
+		}
+		if n := from.loadsOf(key); n != 2 {
+			t.Errorf("%d loads", n)
+		}
+	})
+}

@@ -200,6 +200,10 @@ func TestALocalHitOfWhateverOptionsAllocatesNothing(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			w.soon("it is held here", func() bool {
+				e, err := caches[0].Lookup(w.ctx, tt.key)
+				return err == nil && (e.Source == mesh.Local || e.Source == mesh.Replica)
+			})
 			if n := testing.AllocsPerRun(500, func() { _, _ = caches[0].Get(w.ctx, tt.key) }); n != 0 {
 				t.Errorf("a hit of what is %s with %s options on allocates %v times", tt.what, name, n)
 			}

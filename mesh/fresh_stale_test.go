@@ -215,6 +215,24 @@ func TestWhatEndsStaleIfError(t *testing.T) {
 	}
 }
 
+func TestARememberedAbsenceEndsStaleAnswers(t *testing.T) {
+	opts := mesh.Options{TTL: 10 * time.Second, StaleIfError: time.Minute, StaleWhileRevalidate: time.Second, NegativeTTL: 5 * time.Second}
+	fromBoth(t, opts, func(t *testing.T, l *lab) {
+		l.look(0)
+		time.Sleep(12 * time.Second)
+		l.origin.fail(mesh.ErrNotFound)
+		for range 2 {
+			_, err := l.here().Get(l.ctx, l.key)
+			wantErr(t, err, mesh.ErrNotFound)
+		}
+		time.Sleep(6 * time.Second)
+		l.origin.fail(errDisk)
+		if v, err := l.here().Get(l.ctx, l.key); err == nil || errors.Is(err, mesh.ErrNotFound) {
+			t.Errorf("got %q, %v", v, err)
+		}
+	})
+}
+
 func TestLoadTimeoutAndOverloadAreFailures(t *testing.T) {
 	opts := mesh.Options{TTL: 10 * time.Second, StaleIfError: time.Minute, LoadTimeout: time.Second, MaxLoads: 1}
 	fromBoth(t, opts, func(t *testing.T, l *lab) {

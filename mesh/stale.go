@@ -62,25 +62,37 @@ func (c *core) fallback(key string, o readOptions) *storeValue {
 // old while f goes on. again: old has been dropped meanwhile, and the read must begin anew.
 func (c *core) waitSoftly(ctx context.Context, f *flight, old *storeValue, began int64) (out outcome, again bool, err error) {
 	f.Pin()
+	dropped := c.watchDrops(f.Key(), old)
 	soft, cancel := context.WithTimeout(ctx, c.opts.SoftTimeout-left(c.m.clock.now(), began))
 	defer cancel()
 	out, err = f.Wait(soft)
-	if err == nil || soft.Err() == nil || ctx.Err() != nil || isLanded(err) {
+	if gone := dropped(); err == nil || soft.Err() == nil || ctx.Err() != nil || isLanded(err) {
 		return out, false, err
-	}
-	if c.store.Peek(f.Key()) != old {
+	} else if gone {
 		return out, true, nil
 	}
 	return outcome{value: old, source: Local}, false, nil
+}
+
+// watchDrops gives what ends the watch and reports whether old has been dropped. That
+// it has been replaced, by a copy from a member that held it before, is no drop.
+func (c *core) watchDrops(key string, old *storeValue) (dropped func() bool) {
+	fill := c.store.Begin(key)
+	gone := c.store.Peek(key) != old // before the watch began
+	return func() bool {
+		defer fill.End()
+		return gone || fill.VoidFor(old.Tags)
+	}
 }
 
 // serveSoftly answers a question with old after SoftTimeout, unless f has landed
 // or old has been dropped by then.
 func (c *core) serveSoftly(by asker, number uint64, f *flight, old *storeValue) {
 	f.Pin()
+	dropped := c.watchDrops(f.Key(), old)
 	id := askedID{by.id, by.inc, number}
 	time.AfterFunc(c.opts.SoftTimeout, func() {
-		if c.store.Peek(f.Key()) != old {
+		if dropped() {
 			return
 		}
 		if leave, under := c.m.serving.take(id); under {
