@@ -70,6 +70,13 @@ var (
 var meshMetrics = []metric[mesh.Stats]{
 	meshMetric("members", "Live members that this one counts, itself included.", prometheus.GaugeValue,
 		func(s mesh.Stats) int { return s.Members }),
+	meshMetric("fenced", "1 while this member hears no quorum: every read is a load, and nothing is kept.", prometheus.GaugeValue,
+		func(s mesh.Stats) int {
+			if s.Fenced {
+				return 1
+			}
+			return 0
+		}),
 	meshMetric("invalidations_total", "Invalidations begun on this member.", prometheus.CounterValue,
 		func(s mesh.Stats) uint64 { return s.Invalidations }),
 	meshMetric("question_messages_total", "Messages with questions to other members.", prometheus.CounterValue,
@@ -119,6 +126,8 @@ var cacheMetrics = []metric[mesh.CacheStats]{
 		func(s mesh.CacheStats) uint64 { return s.LoadsQueued }),
 	cacheMetric("last_resort_loads_total", "Loads made here because no owner could be reached.", nil,
 		func(s mesh.CacheStats) uint64 { return s.LastResort }),
+	cacheMetric("bypassed_reads_total", "Reads answered by a load that nobody kept, because no quorum was heard.", nil,
+		func(s mesh.CacheStats) uint64 { return s.Bypassed }),
 	cacheMetric("loads_in_progress", "Loads under way.", nil,
 		func(s mesh.CacheStats) int64 { return s.LoadsUnderWay }),
 	cacheMetric("sets_total", "Values set by callers here.", nil,
