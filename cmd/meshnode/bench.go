@@ -153,7 +153,11 @@ func runBench(ctx context.Context, s streams, conn connectFlags, cfg benchConfig
 			r.owners++
 		}
 	}
-	fmt.Fprintln(s.err, r.title())
+	head := s.out
+	if cfg.asJSON {
+		head = s.err
+	}
+	fmt.Fprintln(head, r.title())
 	b.run(ctx, s, v.Done(), &r)
 	if cfg.asJSON {
 		err = printJSON(s, r.json())

@@ -21,8 +21,10 @@ func (b *bench) progress(w io.Writer, began time.Time) {
 		counts, before := now.counts(), last.counts()
 		ops := float64(counts.operations()-before.operations()) / at.Sub(lastAt).Seconds()
 		reads := now.reads().since(last.reads())
-		line := fmt.Sprintf("%5.1fs  %s operations/s, reads p50 %s, p99 %s", at.Sub(began).Seconds(), grouped(int(ops)),
-			rough(reads.quantile(0.5)), rough(reads.quantile(0.99)))
+		line := fmt.Sprintf("%5.1fs  %s operations/s", at.Sub(began).Seconds(), grouped(int(ops)))
+		if reads.n > 0 {
+			line += fmt.Sprintf(", reads p50 %s, p99 %s", rough(reads.quantile(0.5)), rough(reads.quantile(0.99)))
+		}
 		if n := counts.notFound - before.notFound; n > 0 {
 			line += fmt.Sprintf(", %s not found", grouped(int(n)))
 		}

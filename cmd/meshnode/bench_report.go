@@ -53,7 +53,10 @@ func (r *benchResult) print(to io.Writer) error {
 				rough(l.quantile(0.999)), rough(l.max))
 		}
 	}
-	line("reads answered", "", "share", "p50", "p90", "p99", "p99.9", "max")
+	fmt.Fprintln(&w)
+	if reads.n+r.invalidations.n > 0 {
+		line("reads answered", "", "share", "p50", "p90", "p99", "p99.9", "max")
+	}
 	for _, s := range sources {
 		l := &r.bySource[s.source]
 		row(s.name, l, share(l.n, reads.n))
@@ -65,7 +68,9 @@ func (r *benchResult) print(to io.Writer) error {
 		fmt.Fprintln(&w, "\nreads that took up to")
 		drawHistogram(&w, reads)
 	}
-	fmt.Fprintln(&w)
+	if reads.n+r.invalidations.n > 0 {
+		fmt.Fprintln(&w)
+	}
 	ended := ""
 	if r.interrupted {
 		ended = ", ended early"
