@@ -155,7 +155,7 @@ func (c *core) settleRead(ctx context.Context, f *flight, o readOptions) (out ou
 	if err := out.err(o, now); err != nil {
 		return outcome{}, false, err
 	}
-	if o.tooOld(out.value, now) && !o.fresh {
+	if (o.tooOld(out.value, now) || c.ranOut(out, o.began)) && !o.fresh {
 		return out, true, nil
 	}
 	if out.stale(now) {
@@ -165,6 +165,12 @@ func (c *core) settleRead(ctx context.Context, f *flight, o readOptions) (out ou
 		out.source = Bypass
 	}
 	return out, false, c.absent(key, out)
+}
+
+// ranOut reports whether what was fetched from another member's memory had come to its
+// end before the read began: the read has joined a fetch that was under way.
+func (c *core) ranOut(out outcome, began int64) bool {
+	return out.source == Owner && began > 0 && later(out.value.Expires, c.opts.staleWindow()) <= began
 }
 
 // ready waits until this member's opening of the cache is confirmed: until then

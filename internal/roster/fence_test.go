@@ -280,3 +280,56 @@ func TestInBoundedModeNobodyIsEverFenced(t *testing.T) {
 		}
 	}
 }
+
+func TestAGrantDoesNotCountWhileWhatCameWithItIsMissing(t *testing.T) {
+	n, hosts := twoOfThree(t)
+	a, c := hosts[0], hosts[2]
+	first := key("first")
+	n.cut = func(_, to *testHost, body any) bool {
+		told, is := body.(*Told)
+		_, tail := body.(*Tail)
+		return to == c && (tail || is && told.Records[0].Target == first)
+	}
+	a.invalidate(first)
+	a.invalidate(key("second"))
+	n.run(2 * testLease)
+	if !c.has(key("second")) || c.has(first) {
+		t.Fatal("the test is wrong")
+	}
+	if !c.isFenced() {
+		t.Error("it serves, and lacks what its quorum has shown")
+	}
+	n.heal()
+	n.until(testLease, "it serves", func() bool { return !c.isFenced() })
+	if !c.has(first) {
+		t.Error("it serves without it")
+	}
+}
+
+// threeOfFive is five members with a Quorum of 3 that all serve.
+func threeOfFive(t testing.TB) (*testNet, []*testHost) {
+	n := newNet(t)
+	for i, id := range []string{"a", "b", "c", "d", "e"} {
+		n.add(id, uint64(i+1), func(c *Config) { c.Quorum = 3 })
+	}
+	n.until(3*testLease, "all serve", func() bool {
+		return !slices.ContainsFunc(n.hosts, func(h *testHost) bool { return h.isFenced() })
+	})
+	n.run(2 * testHeartbeat)
+	return n, n.hosts
+}
+
+func TestOneGrantThatGoesOnIsNoQuorumOfThree(t *testing.T) {
+	n, hosts := threeOfFive(t)
+	d, e := hosts[3], hosts[4]
+	n.cut = func(from, to *testHost, _ any) bool { return (from == e) != (to == e) && from != d && to != d }
+	cut := n.now
+	n.until(testLease, "it is fenced", e.isFenced)
+	if served := e.View().ServesUntil - cut; served > int64(testLease) {
+		t.Errorf("it served for %v", time.Duration(served))
+	}
+	n.run(3 * testLease)
+	if !e.isFenced() || d.isFenced() {
+		t.Error("one grant is taken for a quorum")
+	}
+}

@@ -101,3 +101,27 @@ func TestLateMessagesOfOneWhoIsGoneAreVoid(t *testing.T) {
 		t.Errorf("%v came back", inst)
 	}
 }
+
+func TestHeartbeatsNameWhoIsWaitedForThoughNotCounted(t *testing.T) {
+	n, hosts := trio(t)
+	a := hosts[0]
+	a.invalidate(key("k"))
+	n.run(testHeartbeat)
+	var said PeerState
+	n.cut = func(from, _ *testHost, body any) bool {
+		if b, is := body.(*Beat); is && from == a {
+			for _, p := range b.Peers {
+				if p.ID == "d" {
+					said = p
+				}
+			}
+		}
+		_, tail := body.(*Tail) // d never learns what it lacks, and is not counted
+		return tail
+	}
+	n.add("d", 4)
+	n.run(time.Second)
+	if !said.Waits || said.Counts {
+		t.Errorf("a says of d: %+v", said)
+	}
+}

@@ -49,6 +49,13 @@ func (t *Route) Redirect(self, from, to string, rank Rank) Step {
 	return Step{Ask: to}
 }
 
+// Skip goes on without a member that is known to be out of reach, and was not
+// asked for that reason: it costs no time, and so does not count as a failure.
+func (t *Route) Skip(self, who string, rank Rank) Step {
+	t.failures--
+	return t.Fail(self, who, rank)
+}
+
 // Fail goes on after from could not be reached. Whoever has named from in its
 // place does not know that yet, and is asked again: it may rank next, and hold
 // what it loaded for others who know.
@@ -67,7 +74,7 @@ func (t *Route) next(self, from string, rank Rank) Step {
 	switch to := rank(t.out); {
 	case to == self && to != "":
 		return Step{Own: true}
-	case to != "" && t.failures == 1:
+	case to != "" && t.failures <= 1:
 		return Step{Ask: to}
 	}
 	return Step{Load: true}

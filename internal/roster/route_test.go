@@ -16,6 +16,20 @@ func rankOf(ids ...string) Rank {
 	}
 }
 
+func TestWhoIsKnownToBeOutOfReachDoesNotCountAsAFailure(t *testing.T) {
+	rank := rankOf("a", "b", "c", "d")
+	var r Route
+	got := []Step{r.Start("me", "a"), r.Fail("me", "a", rank), r.Skip("me", "b", rank), r.Fail("me", "c", rank)}
+	want := []Step{{Ask: "a"}, {Ask: "b"}, {Ask: "c"}, {Load: true}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	got = []Step{r.Skip("me", "d", rank)}
+	if want := []Step{{Load: true}}; !slices.Equal(got, want) {
+		t.Errorf("with nobody left %+v, want %+v", got, want)
+	}
+}
+
 func TestARoute(t *testing.T) {
 	rank := rankOf("a", "b", "c", "me", "d")
 	type event struct{ redirect string } // "": a failure

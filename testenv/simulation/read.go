@@ -151,7 +151,19 @@ func (p *process) lookup(key string) *entry {
 	return e
 }
 
+// get reads once more where it has joined a fetch whose value ran out before it began.
 func (p *process) get(key string, fresh bool, done func(answer)) {
+	begun := p.w.now
+	p.read(key, fresh, func(a answer) {
+		if a.loaded > 0 && a.loaded+ttl < begun {
+			p.get(key, fresh, done)
+			return
+		}
+		done(a)
+	})
+}
+
+func (p *process) read(key string, fresh bool, done func(answer)) {
 	p.awake(func() {
 		if p.fenced() {
 			p.bypass(key, done)
