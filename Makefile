@@ -1,6 +1,6 @@
 # Short names for what CONTRIBUTING.md describes. Nothing here is needed to build.
 
-.PHONY: all test race lint fuzz demo ci bench soak
+.PHONY: all test race lint fuzz demo ci bench soak mutants
 
 all: lint test
 
@@ -25,6 +25,8 @@ ci:
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
 
-# The simulation, with twice as many seeds each time, until a seed fails or it is stopped.
-soak:
-	n=1000; while go test ./testenv/simulation -run TestEveryPromiseIsKept -count 1 -timeout 0 -v -seeds $$n; do n=$$((2 * n)); done
+soak: ## the simulation on ever new seeds until one fails or it is stopped; SEED to begin elsewhere
+	go test ./testenv/simulation -run TestSoak -count 1 -timeout 0 -v -soak 8760h -seed $(or $(SEED),1000)
+
+mutants: ## each must be caught by the roster's tests or the simulation; about twenty minutes
+	go test ./internal/roster -run TestMutants -count 1 -timeout 0 -v -mutants
