@@ -56,7 +56,7 @@ func (r *fetch) step(s roster.Step) {
 	case s.Ask != "":
 		l := c.m.link(s.Ask)
 		if !l.reachable() {
-			r.step(r.route.Fail(c.m.cfg.ID, s.Ask, c.rank(key)))
+			r.goOn(r.route.Skip(c.m.cfg.ID, s.Ask, c.rank(key)))
 			return
 		}
 		c.stats.fetches.Add(1)
@@ -128,8 +128,19 @@ func (r *fetch) answered(a *reply) {
 	default: // out of reach, a stranger, nothing
 		c.stats.unreached.Add(1)
 		c.hints.drop(key)
-		r.step(r.route.Fail(self, by, c.rank(key)))
+		r.goOn(r.route.Fail(self, by, c.rank(key)))
 	}
+}
+
+// goOn is step for what ranks next. Where several are out of reach at once, those
+// that are suspected are passed over: else every member would lose patience with
+// each of them in turn, and load for itself.
+func (r *fetch) goOn(s roster.Step) {
+	c, key := r.c, r.f.Key()
+	for s.Ask != "" && c.m.link(s.Ask).suspected() {
+		s = r.route.Skip(c.m.cfg.ID, s.Ask, c.rank(key))
+	}
+	r.step(s)
 }
 
 // outdated drops the replica here, which the owner's answer has ended: no key goes

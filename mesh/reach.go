@@ -107,16 +107,20 @@ func (l *link) reachable() bool {
 	if !down {
 		return true
 	}
-	l.m.host.mu.Lock()
-	suspect := l.m.host.roster.Suspects(l.m.clock.now(), l.id)
-	l.m.host.mu.Unlock()
-	if suspect {
+	if l.suspected() {
 		return false
 	}
 	l.mu.Lock()
 	l.down = false
 	l.mu.Unlock()
 	return true
+}
+
+// suspected reports whether the member is likely to be down.
+func (l *link) suspected() bool {
+	l.m.host.mu.Lock()
+	defer l.m.host.mu.Unlock()
+	return l.m.host.roster.Suspects(l.m.clock.now(), l.id)
 }
 
 // noResponders is told by NATS that nobody listens there.
