@@ -204,14 +204,15 @@ func (c *core) restamp(key string, v *storeValue, vw *view, now int64) {
 // nothing. fill has begun before memory is looked at: a drop in between voids it.
 func (c *core) claim(fill *store.Fill, key string, now int64) *storeValue {
 	v := c.store.Peek(key)
-	if v == nil || !v.Replica || v.Expires <= now {
+	vw := c.m.host.current(now)
+	owner := vw.share(c.name).owners.Owner(key) == c.m.cfg.ID
+	if v == nil || !v.Replica || now >= v.Expires && (!owner || v.NotFound || now >= later(v.Expires, c.opts.staleWindow())) {
 		fill.End()
 		return nil
 	}
-	vw := c.m.host.current(now)
 	n := copyValue(v)
 	n.View.Store(vw.Number)
-	if vw.share(c.name).owners.Owner(key) == c.m.cfg.ID {
+	if owner {
 		n.Replica, n.Owner = false, c.m.cfg.ID
 		c.lives(n)
 	} else {

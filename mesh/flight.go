@@ -49,7 +49,7 @@ func (c *core) own(key string, o readOptions) *flight {
 		return f
 	}
 	if !o.isolated && o.maxAge == 0 {
-		if v := c.claim(c.store.Begin(key), key, now); v != nil {
+		if v := c.claim(c.store.Begin(key), key, now); v != nil && c.stands(v, now) {
 			fill.End()
 			f.Land(outcome{value: v, source: sourceOf(v)}, nil)
 			return f
