@@ -46,7 +46,9 @@ func (c *core) fetchFrom(owner, key string, o readOptions, g *gathering) *flight
 		r.reads = o.held.Reads.Swap(0)
 	}
 	r.step(r.route.Start(c.m.cfg.ID, owner))
-	r.together = nil // later questions go by themselves
+	if g != nil {
+		r.together = nil // later questions go by themselves; the first has not been sent yet
+	}
 	return f
 }
 
