@@ -41,6 +41,9 @@ type Config struct {
 	// Reader: the node reads but owns and loads nothing; its caches have no
 	// origins.
 	Reader bool
+	// Quorum above 0 is fence mode: how many members a member must hear to answer
+	// from memory. The same for all members of a mesh; see CONSISTENCY.md. Default 0.
+	Quorum int
 	// Heartbeat of the member. Default 1s.
 	Heartbeat time.Duration
 	// Lease is the silence after which others give the member up. Default 5
@@ -96,6 +99,8 @@ func (c Config) check() error {
 		return configErrorf("member ID %q: it must be 1 to 64 of A-Z a-z 0-9 _ -", c.ID)
 	case c.Weight < 0 || c.Weight > 100:
 		return configErrorf("weight %d: it must be 1 to 100", c.Weight)
+	case c.Quorum < 0 || c.Quorum > 64:
+		return configErrorf("quorum %d: it must be 0 to 64", c.Quorum)
 	case c.Heartbeat != 0 && (c.Heartbeat < 10*time.Millisecond || c.Heartbeat > time.Minute):
 		return configErrorf("heartbeat %v: it must be 10ms to 1m", c.Heartbeat)
 	case c.Lease < 0 || c.Lease != 0 && c.Lease < 3*c.heartbeat():

@@ -85,6 +85,7 @@ func (n *Node) start(ctx context.Context) (err error) {
 		ID:        n.cfg.ID,
 		Weight:    n.cfg.Weight,
 		Reader:    n.cfg.Reader,
+		Quorum:    n.cfg.Quorum,
 		Heartbeat: n.cfg.Heartbeat,
 		Lease:     n.cfg.Lease,
 		Logger:    n.log,

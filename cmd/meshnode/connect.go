@@ -32,6 +32,8 @@ type connectFlags struct {
 	fallback string // for nats: $NATS_URL. Never shown as a default, for it may hold a password
 	creds    string
 	mesh     string
+	quorum   int
+	lease    time.Duration
 }
 
 func (f *connectFlags) register(cmd *cobra.Command, s streams) {
@@ -40,6 +42,8 @@ func (f *connectFlags) register(cmd *cobra.Command, s streams) {
 	flags.StringVar(&f.nats, "nats", "", "`URL` of NATS (default $NATS_URL, else "+nats.DefaultURL+")")
 	flags.StringVar(&f.creds, "creds", "", "NATS credentials `file`")
 	flags.StringVar(&f.mesh, "mesh", mesh.DefaultName, "`name` of the mesh")
+	flags.IntVar(&f.quorum, "quorum", 0, "members that must be heard to use memory, the same for the whole mesh; 0: no fencing")
+	flags.DurationVar(&f.lease, "lease", 0, "silence after which others give the member up (default 5 heartbeats); with --quorum the same for the whole mesh")
 }
 
 // url is where to connect to; "" for the default.
@@ -48,6 +52,15 @@ func (f *connectFlags) url() string {
 		return f.nats
 	}
 	return f.fallback
+}
+
+// visitorLease is the lease of a visitor: where members must agree on one, that of the
+// members is five of their heartbeats unless they were told otherwise.
+func (f *connectFlags) visitorLease() time.Duration {
+	if f.lease == 0 && f.quorum > 0 {
+		return 5 * mesh.DefaultHeartbeat
+	}
+	return f.lease
 }
 
 // visitor is a command's short stay in a mesh, as a reader: it owns nothing,
@@ -83,6 +96,8 @@ func enter(ctx context.Context, f connectFlags) (visitor, error) {
 		NATS:      f.url(),
 		Creds:     f.creds,
 		Mesh:      f.mesh,
+		Quorum:    f.quorum,
+		Lease:     f.visitorLease(),
 		ID:        visitorID(),
 		Reader:    true,
 		Heartbeat: visitorHeartbeat,

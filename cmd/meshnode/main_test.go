@@ -80,6 +80,7 @@ func TestAMistakeInTheCommandLineExitsWith2AndSaysWhatIsRight(t *testing.T) {
 		"serve --cache a=file:. --weight 0":                                           "1 to 100",
 		"serve --cache a=file:. --weight 101":                                         "1 to 100",
 		"serve --cache a=file:. --weight x":                                           "--weight",
+		"serve --cache a=file:. --quorum -1":                                          "0 to 64",
 		"serve --cache a=file:. --heartbeat 1ms":                                      "10ms to 1m",
 		"serve --cache a=file:. --heartbeat x":                                        "--heartbeat",
 		"serve --cache a=file:. --lease 2s":                                           "three heartbeats",

@@ -101,6 +101,7 @@ With --http, /healthz, /readyz and /metrics (Prometheus) are served.`,
 				cfg.Caches = append(cfg.Caches, spec)
 			}
 			cfg.NATS, cfg.Creds, cfg.Mesh = conn.url(), conn.creds, conn.mesh
+			cfg.Quorum, cfg.Lease = conn.quorum, conn.lease
 			cfg.Logger = slog.New(slog.NewTextHandler(s.err, nil))
 			return serve(cmd.Context(), s, cfg)
 		},
@@ -113,7 +114,6 @@ With --http, /healthz, /readyz and /metrics (Prometheus) are served.`,
 	flags.IntVar(&cfg.Weight, "weight", 1, "share of the keys relative to other members, 1 to 100")
 	flags.StringVar(&cfg.HTTP, "http", "", "`address` for health and metrics; a port alone is on 127.0.0.1 (default off)")
 	flags.DurationVar(&cfg.Heartbeat, "heartbeat", time.Second, "`interval` at which the member shows that it lives")
-	flags.DurationVar(&cfg.Lease, "lease", 0, "silence after which others give the member up (default 5 heartbeats)")
 	flags.StringArrayVar(&caches, "cache", nil, "cache to open, as `NAME=ORIGIN[,option=value]...`; may be repeated")
 	return cmd
 }
