@@ -40,6 +40,7 @@ func (s *natsServer) url() string { return fmt.Sprintf("nats://%s:%d", s.spec.Ho
 
 // newFleet makes a fleet without processes.
 func newFleet(ctx context.Context, name string, o options) (*fleet, error) {
+	epoch += now()
 	dir, err := os.MkdirTemp("", "chaos-"+name+"-")
 	if err != nil {
 		return nil, err
@@ -171,7 +172,7 @@ func (f *fleet) join(at ...int) ([]*member, error) {
 			urls = append(urls[n:], urls[:n]...)
 		}
 		m, err := f.startMember(memberSpec{ID: fmt.Sprint("m", len(f.members)+1), URL: strings.Join(urls, ","), Origin: f.origin.path,
-			Heartbeat: f.heartbeat, TTL: f.ttl, Quorum: f.quorum, Limit: childLimit}, place)
+			Heartbeat: f.heartbeat, TTL: f.ttl, Epoch: epoch, Quorum: f.quorum, Limit: childLimit}, place)
 		if err != nil {
 			return started, err
 		}

@@ -71,6 +71,7 @@ func child(role, text string) error {
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
 		return err
 	}
+	epoch = m.Epoch
 	return runMember(m, os.Stdin, os.Stdout)
 }
 

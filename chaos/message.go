@@ -14,6 +14,7 @@ type memberSpec struct {
 	Origin    string        // the origin's socket
 	Heartbeat time.Duration // the lease is mesh's default
 	TTL       time.Duration // of values, without jitter
+	Epoch     time.Duration // of the clock
 	Quorum    int           // fence mode where above 0
 	Limit     time.Duration // the process ends itself after this
 }

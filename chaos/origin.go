@@ -97,7 +97,7 @@ func (o *origin) underWay(member string) (n int) {
 // loaderFrom is the origin at the socket, as a member sees it.
 func loaderFrom(path, member string) loader.Loader[[]byte] {
 	client := &http.Client{Transport: &http.Transport{
-		MaxIdleConnsPerHost: 64,
+		DisableKeepAlives: true, // what a process holds is counted: nothing is to stay
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", path)
 		},

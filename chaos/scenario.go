@@ -80,7 +80,7 @@ func (s scenario) try(ctx context.Context, o options) row {
 	case err != nil:
 		r.Err = err.Error()
 	}
-	keep := o.keep || r.Err != "" || r.Stale > 0 || len(r.Other) > 0
+	keep := o.keep || r.missed() || len(r.Other) > 0
 	f.close(keep)
 	if keep {
 		fmt.Fprintln(os.Stderr, s.name+": the logs stay in", f.dir)

@@ -39,6 +39,7 @@ type trial struct {
 	row *row
 
 	calmFrom, fault, repaired time.Duration   // since when it was steady; when the fault began and ended
+	apartEnd                  time.Duration   // when members that were apart could reach each other, where that is before repaired
 	agreed                    time.Duration   // when those who are left agreed without the victim
 	victim                    *member         // nil: no member is harmed
 	owned                     map[string]bool // by the victim, before
