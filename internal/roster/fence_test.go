@@ -324,12 +324,61 @@ func TestOneGrantThatGoesOnIsNoQuorumOfThree(t *testing.T) {
 	d, e := hosts[3], hosts[4]
 	n.cut = func(from, to *testHost, _ any) bool { return (from == e) != (to == e) && from != d && to != d }
 	cut := n.now
-	n.until(testLease, "it is fenced", e.isFenced)
-	if served := e.View().ServesUntil - cut; served > int64(testLease) {
-		t.Errorf("it served for %v", time.Duration(served))
-	}
+	n.until(testLease, "it is fenced", func() bool {
+		if until := e.View().ServesUntil; until > cut+int64(testLease) {
+			t.Fatalf("its view lets it serve for %v", time.Duration(until-cut))
+		}
+		return e.isFenced()
+	})
 	n.run(3 * testLease)
 	if !e.isFenced() || d.isFenced() {
 		t.Error("one grant is taken for a quorum")
+	}
+}
+
+func TestWhoeverLacksAnEarlierInvalidationDoesNotCountForALaterOne(t *testing.T) {
+	n, hosts := twoOfThree(t)
+	a, b, c := hosts[0], hosts[1], hosts[2]
+	first := key("first")
+	n.cut = func(from, to *testHost, body any) bool {
+		told, is := body.(*Told)
+		_, tail := body.(*Tail)
+		return from == c || to == c || to == b && (tail || is && told.Records[0].Target == first)
+	}
+	a.invalidate(first)
+	op := a.invalidate(key("second"))
+	n.run(4 * testLease)
+	if !b.has(key("second")) || b.has(first) {
+		t.Fatal("the test is wrong")
+	}
+	if a.isDone(op) {
+		t.Error("done, and the quorum's heartbeats do not show it")
+	}
+}
+
+func TestTheLeaseOfAQuorumBeginsAgainWhenOneOfItIsLost(t *testing.T) {
+	n, hosts := threeOfFive(t)
+	a, b, d := hosts[0], hosts[1], hosts[3]
+	apart := func(from, to *testHost) bool {
+		far := func(h *testHost) bool { return h == d || h == hosts[4] }
+		return from == a && far(to) || to == a && far(from)
+	}
+	n.cut = func(from, to *testHost, _ any) bool { return apart(from, to) }
+	n.until(4*testLease, "a evicts d and e", func() bool { return a.counts("a", "b", "c") })
+	n.run(testLease)
+	n.cut = func(from, to *testHost, body any) bool {
+		_, beat := body.(*Beat)
+		return apart(from, to) || from == b && to == a && beat
+	}
+	op := a.invalidate(key("k"))
+	began := n.now
+	n.run(testLease / 10)
+	n.cut = func(from, to *testHost, body any) bool {
+		_, beat := body.(*Beat)
+		return to == hosts[4] && from == a || from == hosts[4] && to == a || from == b && to == a && beat
+	}
+	n.until(3*testLease, "done", func() bool { return a.isDone(op) })
+	if took := time.Duration(n.now - began); took < 13*testLease/10 {
+		t.Errorf("done after %v, though b, of the quorum that had confirmed first, was not heard any more", took)
 	}
 }

@@ -184,7 +184,7 @@ var mutants = []mutant{
 	{"fence.go", "F6 nothing is dropped for new instances", "if r.serves > r.now && r.served &&", "if r.serves > r.now && !r.served &&"},
 	{"fence.go", "F6 new instances are relied on at once", "func(p *peer) bool { return p.relied })\n\tif r.serves <= r.now {", "func(p *peer) bool { return r.mayCount(p) })\n\tif r.serves <= r.now {"},
 	{"fence.go", "members of another Quorum are heard", "if b.Quorum == r.cfg.Quorum && (!r", "if b.Quorum != r.cfg.Quorum || (!r"},
-	{"quorum.go", "F7 one confirmation less is enough", "if confirmed < need {", "if confirmed < need-1 {"},
+	{"quorum.go", "F7 one confirmation less is enough", "need := r.cfg.Quorum - 1\n\tconfirmed", "need := max(r.cfg.Quorum-2, 0)\n\tconfirmed"},
 	{"quorum.go", "F7 who was heard long ago counts", "(r.fresh(p) || r.cfg.Ablation.ConfirmLongAgo)", "(r.fresh(p) || !r.cfg.Ablation.ConfirmLongAgo)"},
 	{"quorum.go", "F7 newcomers confirm for a quorum", "p.acked.prefix >= o.last && r.mayCount(p) &&", "p.acked.prefix >= o.last &&"},
 	{"quorum.go", "F7 what came out of order passes for all below", "p.acked.prefix >= o.last && r", "p.acked.top() >= o.last && r"},
