@@ -104,8 +104,9 @@ func TestAMemberThatHearsNoQuorumBypassesItsCache(t *testing.T) {
 		m.link.Heal()
 		r.serving(m)
 		before = r.loadsOf(keys)
-		if s := sourceOf(t, m, owned[len(owned)-1]); s != mesh.Local && s != mesh.Owner {
-			t.Errorf("after healing a read is answered by %v", s)
+		last := owned[len(owned)-1]
+		if s := sourceOf(t, m, last); s != mesh.Local && s != mesh.Owner || r.origin.LoadsOf(last) != before[last] {
+			t.Errorf("after healing a read of what it held before is answered by %v", s)
 		}
 		sourceOf(t, m, owned[0])
 		if s := sourceOf(t, m, owned[0]); s != mesh.Local {

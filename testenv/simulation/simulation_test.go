@@ -93,7 +93,7 @@ func seedsOf(sc Scenario) uint64 {
 		return 10
 	case !sc.Faults:
 		return 20
-	case sc.N >= 5:
+	case sc.N >= 5 || sc.Writes > 0.1:
 		return 60
 	}
 	return 100
