@@ -118,9 +118,7 @@ func (h *host) tell(e roster.Effects) {
 		}
 		level("cachemesh: "+l.Text, "member", l.Peer)
 	}
-	for _, msg := range e.Send {
-		h.m.send(msg)
-	}
+	h.m.outbox.post(e.Send)
 }
 
 // run ticks the roster until the mesh has ended.

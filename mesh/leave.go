@@ -58,6 +58,7 @@ func (m *Mesh) Leave(ctx context.Context) error {
 // retire says the last word and ends.
 func (m *Mesh) retire() {
 	m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Gone(now) })
+	m.outbox.drain(announceBound)
 	if m.nc.IsConnected() {
 		_ = m.nc.FlushTimeout(announceBound) // best effort: silence says the same a lease later
 	}

@@ -166,25 +166,48 @@ func (l *link) reply(a lateAnswer) {
 	l.nudge()
 }
 
-// run sends what gathers, and looks after what is not answered, until the mesh
-// ends or the member is gone and nothing is under way.
+// run sends what gathers until the mesh ends, or the member is gone and nothing
+// is under way.
 func (l *link) run() {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
+	review := make(chan struct{}, 1)
+	over := make(chan struct{})
+	defer close(over)
+	go l.watch(review, over)
 	for {
 		select {
 		case <-l.m.done:
 			return
 		case <-l.wake:
-		case <-timer.C:
 		}
 		runtime.Gosched() // let who is about to ask this member get into the message
 		for l.flushAnswers() || l.flushQuestions() {
 		}
-		next, idle := l.review()
-		if idle && l.retire() {
+		if l.retire() {
 			return
 		}
+		select {
+		case review <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// watch looks after what is not answered. It is not for run to do: a connection to
+// a black hole holds up who sends for seconds, and who waits must not wait for that.
+func (l *link) watch(review, over <-chan struct{}) {
+	timer := time.NewTimer(repeatAfter)
+	defer timer.Stop()
+	for {
+		select {
+		case <-over:
+			return
+		case <-l.m.done:
+			return
+		case <-review:
+		case <-timer.C:
+			l.nudge()
+		}
+		next, _ := l.review()
 		timer.Reset(next)
 	}
 }

@@ -51,6 +51,7 @@ type Mesh struct {
 	stats   meshCounters
 	gateway gateway
 
+	outbox  outbox
 	cut     atomic.Int64  // since when the connection to NATS is lost; 0: it is not
 	ending  atomic.Bool   // Leave has begun: no new calls
 	closed  atomic.Bool   // ended: everything returns ErrClosed
@@ -86,6 +87,7 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 		return nil, fmt.Errorf("mesh: join: %w", err)
 	}
 	m := &Mesh{
+		outbox: outbox{wake: make(chan struct{}, 1)},
 		cfg: cfg, nc: nc, subj: subj, clock: newClock(cfg.Quorum > 0),
 		log:   cfg.Logger.With("mesh", cfg.Name, "id", cfg.ID),
 		links: map[string]*link{},
@@ -103,6 +105,7 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 		m.end()
 		return nil, fmt.Errorf("mesh: join %s: %w", cfg.Name, err)
 	}
+	m.goes(func() { m.outbox.run(m.done, m.send) })
 	m.goes(func() { m.host.run(m.done) })
 	m.goes(m.watchConnection)
 	m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Start(now) })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -30,6 +31,8 @@ type subscriptions struct {
 	control []*nats.Subscription // whose losses make the roster ask again
 	lost    int                  // losses of control that have been seen
 	ended   bool
+
+	first atomic.Pointer[nats.Subscription] // of list: it is valid for as long as the connection is open
 }
 
 func (m *Mesh) listen(subject string, control bool, fn nats.MsgHandler) error {
@@ -48,6 +51,7 @@ func (m *Mesh) listenQueue(subject, queue string, control bool, fn nats.MsgHandl
 	}
 	_ = sub.SetPendingLimits(pendingMsgs, pendingBytes)
 	m.subs.list = append(m.subs.list, sub)
+	m.subs.first.CompareAndSwap(nil, sub)
 	if control {
 		m.subs.control = append(m.subs.control, sub)
 	}
@@ -205,6 +209,17 @@ func (m *Mesh) watchConnection() {
 		}
 		was = is
 	}
+}
+
+// connected reports whether the connection to NATS is known to be there, without
+// waiting for it: a connection that is stuck holds its lock for seconds.
+func (m *Mesh) connected() bool { return m.cut.Load() == 0 }
+
+// connectionClosed reports whether the connection is closed, without waiting for
+// it: its end is that of its subscriptions.
+func (m *Mesh) connectionClosed() bool {
+	first := m.subs.first.Load()
+	return first != nil && !first.IsValid()
 }
 
 // controlLost reports whether NATS has dropped messages of the roster's since it was last asked.

@@ -10,13 +10,12 @@ import (
 
 // flushQuestions sends the next batch if it may go, and reports whether it did.
 func (l *link) flushQuestions() bool {
-	now := l.m.clock.now()
+	now, limit := l.m.clock.now(), l.m.maxMessage()
 	l.mu.Lock()
-	if len(l.queue) == 0 || l.unacked != 0 && now-l.sentAt < int64(ackPatience) || !l.m.nc.IsConnected() {
+	if len(l.queue) == 0 || l.unacked != 0 && now-l.sentAt < int64(ackPatience) || !l.m.connected() {
 		l.mu.Unlock()
 		return false
 	}
-	limit := l.m.maxMessage()
 	size, n := 0, 0
 	for n < len(l.queue) && n < batchQuestions {
 		size += len(l.queue[n].key) + 64

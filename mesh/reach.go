@@ -15,7 +15,7 @@ func (l *link) review() (next time.Duration, idle bool) {
 		return time.Hour, true
 	}
 	soonest := now + int64(repeatAfter)
-	if len(l.queue) > 0 && l.m.nc.IsConnected() {
+	if len(l.queue) > 0 && l.m.connected() {
 		soonest = now + int64(ackPatience)
 	}
 	var due []*call
