@@ -88,7 +88,7 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 	}
 	m := &Mesh{
 		outbox: outbox{wake: make(chan struct{}, 1)},
-		cfg: cfg, nc: nc, subj: subj, clock: newClock(cfg.Quorum > 0),
+		cfg:    cfg, nc: nc, subj: subj, clock: newClock(cfg.Quorum > 0),
 		log:   cfg.Logger.With("mesh", cfg.Name, "id", cfg.ID),
 		links: map[string]*link{},
 		done:  make(chan struct{}),
