@@ -42,9 +42,6 @@ func (l *link) flushQuestions() bool {
 		}
 		k.batch, k.again = l.batch, false
 		k.due = now + int64(repeatAfter)
-		if k.working {
-			k.due = now + int64(probeAfter)
-		}
 		l.calls[k.number] = k
 	}
 	l.unacked, l.sentAt = l.batch, now
