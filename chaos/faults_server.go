@@ -66,7 +66,7 @@ func outage(t *trial) error {
 		}
 	}
 	allowed := int(long/t.ttl) + 1
-	t.row.Extra, t.row.ExtraMost = 0, 0
+	t.row.NotCounted = true
 	t.row.note("down for %v, TTL %v: loads are due, and not counted as extra", long, t.ttl)
 	t.row.check(most <= allowed, "loads a key and member <= expiries + 1", "%d of %d", most, allowed)
 	return nil

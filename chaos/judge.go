@@ -20,11 +20,12 @@ type row struct {
 	Slowest       time.Duration // of them, those of a stopped process left out
 	Rerouted      time.Duration // 99th percentile of the reads that the victim would have answered
 	ReroutedReads int
-	Extra         int // loads of keys that were never invalidated, beyond one each
-	ExtraMost     int // of them, of one key
-	Resident      int // keys that were held before the fault
-	Stale         int // reads that broke the promise, as the checker found
-	StaleAnywhere int // reads after the repair that were stale on any member, bound by the promise or not
+	Extra         int  // loads of keys that were never invalidated, beyond one each
+	ExtraMost     int  // of them, of one key
+	NotCounted    bool // loads are due for other reasons: Extra says nothing
+	Resident      int  // keys that were held before the fault
+	Stale         int  // reads that broke the promise, as the checker found
+	StaleAnywhere int  // reads after the repair that were stale on any member, bound by the promise or not
 	Agree         time.Duration
 	HasAgree      bool
 	Other         []string // what else the checker found
@@ -75,6 +76,7 @@ func (t *trial) judge() {
 	if t.quorum == 0 {
 		t.extra(h.Loads)
 	} else {
+		t.row.NotCounted = true
 		t.row.note("who hears no quorum loads for every read: loads are not counted")
 	}
 	t.check(h)

@@ -81,8 +81,12 @@ func (r *row) cells() []string {
 	if r.HasAgree {
 		agree = round(r.Agree).String()
 	}
+	extra := fmt.Sprintf("%d (%d)", r.Extra, r.ExtraMost)
+	if r.NotCounted {
+		extra = "not counted"
+	}
 	return []string{fmt.Sprint(r.Reads), fmt.Sprint(r.Failed), round(r.Slowest).String(), rerouted,
-		fmt.Sprintf("%d (%d)", r.Extra, r.ExtraMost), fmt.Sprint(r.Stale), agree, verdict}
+		extra, fmt.Sprint(r.Stale), agree, verdict}
 }
 
 func (p page) targets(w io.Writer) {
