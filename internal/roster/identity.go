@@ -165,6 +165,7 @@ func (r *Roster) hearNamesake(b *Beat) {
 		mine, other = time.Duration(r.now-r.begun), b.For
 	}
 	if mine < other || mine == other && r.cfg.Nonce < b.Nonce {
+		r.wantBeat = r.wantBeat || !r.joined // it may not have heard this process, which it is to refuse
 		return
 	}
 	r.rival, r.contested = b.Nonce, r.now+int64(r.cfg.Lease)
