@@ -8,6 +8,9 @@
 // messages. A host that keeps this order keeps the promise of Invalidate; the
 // same roster therefore runs under a simulator and replays from a seed.
 //
+// With Config.Quorum above 0 it runs in fence mode: fence.go has the rules, and
+// why they are enough.
+//
 // Times are nanoseconds of one monotonic clock of the host's choosing. They
 // never cross the wire: messages hold durations alone.
 package roster

@@ -65,12 +65,12 @@ func TestMutantsAreCaught(t *testing.T) {
 		}
 		t.Run(m.name, func(t *testing.T) {
 			overlay := m.overlay(t)
-			if out, ok := runs(t, overlay, ".", "-failfast"); !ok {
+			if out, ok := runs(t, overlay, ".", "-failfast", "-timeout=30s"); !ok {
 				byTests++
 				t.Log("caught by " + firstFailure(out))
 				return
 			}
-			out, ok := runs(t, overlay, "../../testenv/simulation", "-run", "TestEveryPromiseIsKept", "-failfast", "-seeds", "40")
+			out, ok := runs(t, overlay, "../../testenv/simulation", "-run", "TestEveryPromiseIsKept", "-failfast", "-timeout=4m", "-seeds", "40")
 			if ok {
 				t.Errorf("%s survives: %s in place of %s", m.name, m.new, m.old)
 				return
@@ -108,7 +108,7 @@ func (m mutant) overlay(t *testing.T) string {
 func runs(t *testing.T, overlay, pkg string, args ...string) (string, bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-vet=off", "-count=1", "-timeout=4m", "-overlay", overlay, pkg}, args...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-vet=off", "-count=1", "-overlay", overlay, pkg}, args...)...)
 	out, err := cmd.CombinedOutput()
 	if strings.Contains(string(out), "[build failed]") {
 		t.Fatalf("the mutant does not compile:\n%s", out)
