@@ -9,9 +9,9 @@ import (
 )
 
 // invalidate applies the targets here, tells all members, and waits until
-// everyone who is waited for has confirmed, or ctx is done (rule R2). then runs
-// in the same step that applies it at home: nothing comes between.
-func (m *Mesh) invalidate(ctx context.Context, targets []roster.Target, then func()) error {
+// everyone who is waited for has confirmed, or ctx is done (rule R2). step, if not
+// nil, applies them at home: what it does before and after comes between nothing else.
+func (m *Mesh) invalidate(ctx context.Context, targets []roster.Target, step func(apply func())) error {
 	if err := m.alive(); err != nil {
 		return err
 	}
@@ -20,12 +20,17 @@ func (m *Mesh) invalidate(ctx context.Context, targets []roster.Target, then fun
 	confirmed := make(chan struct{})
 	h := m.host
 	h.mu.Lock()
-	op, e := h.roster.Invalidate(m.clock.now(), targets)
-	done := slices.Contains(e.Done, op)
-	h.carryOut(e)
-	if then != nil {
-		then()
+	var e roster.Effects
+	apply := func() {
+		op, e = h.roster.Invalidate(m.clock.now(), targets)
+		h.carryOut(e)
 	}
+	if step != nil {
+		step(apply)
+	} else {
+		apply()
+	}
+	done := slices.Contains(e.Done, op)
 	if !done {
 		h.ops[op] = confirmed
 	}
@@ -65,6 +70,8 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 	if len(key) == 0 || len(key) > maxKey {
 		return badKey(key)
 	}
+	since := c.store.Begin(key) // what is invalidated from here on overtakes this value
+	defer since.End()
 	now := c.m.clock.now()
 	v, keep, err := c.fromItem(key, item, now)
 	if err != nil {
@@ -83,9 +90,11 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 	c.stats.sets.Add(1)
 	v.View.Store(c.m.host.view.Load().Number)
 	kept := v
-	fenced := false
-	err = c.m.invalidate(ctx, []roster.Target{target}, func() {
-		if fenced = c.m.host.fenced(c.m.clock.now()); fenced {
+	keep = false
+	err = c.m.invalidate(ctx, []roster.Target{target}, func(apply func()) {
+		keep = !since.VoidFor(v.Tags) && !c.m.host.fenced(c.m.clock.now())
+		apply()
+		if !keep {
 			return
 		}
 		c.offers.put(key, v)
@@ -97,7 +106,7 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 		}
 		fill.Keep(kept, now)
 	})
-	if !fenced {
+	if keep {
 		c.settle(ctx, key, v, kept)
 	}
 	return err
