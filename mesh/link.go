@@ -150,7 +150,11 @@ func (l *link) forget(k *call) {
 		}
 	}
 	if sent && !l.closed {
-		l.queue = append(l.queue, &call{kind: wire.AskCancel, number: k.number, inc: k.inc})
+		now := l.m.clock.now()
+		l.queue = append(l.queue, &call{
+			kind: wire.AskCancel, number: k.number, inc: k.inc, waited: k.waited,
+			began: now, due: now + int64(repeatAfter),
+		})
 	}
 	l.mu.Unlock()
 	l.nudge()
