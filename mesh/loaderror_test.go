@@ -251,6 +251,7 @@ func TestALoadIsCancelledWhenTheLastWaiterHasLeft(t *testing.T) {
 		o := testenv.NewOrigin()
 		caches := open[[]byte](w, "c", o, mesh.Options{})
 		key := w.keyOf("c", "m1")
+		time.Sleep(time.Minute) // in a mesh that has just begun, much passes for recent
 		o.Hold()
 		var cancels []context.CancelFunc
 		var answers []<-chan answer[[]byte]
