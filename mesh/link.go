@@ -211,7 +211,10 @@ func (l *link) watch(review, over <-chan struct{}) {
 		case <-timer.C:
 			l.nudge()
 		}
-		next, _ := l.review()
+		next, idle := l.review()
+		if _, counted := l.m.host.view.Load().Member(l.id); idle && !counted {
+			l.nudge() // the last call has ended since run looked: it may retire
+		}
 		timer.Reset(next)
 	}
 }
