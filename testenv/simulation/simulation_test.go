@@ -94,9 +94,9 @@ func seedsOf(sc Scenario) uint64 {
 	case !sc.Faults:
 		return 20
 	case sc.N >= 5 || sc.Writes > 0.1:
-		return 60
+		return 100
 	}
-	return 100
+	return 160
 }
 
 func TestMain(m *testing.M) {
