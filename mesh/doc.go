@@ -20,6 +20,9 @@
 // answers is at most TTL old. When the parts meet again they compare what
 // each has applied before they count each other.
 //
+// With Config.Quorum (fence mode) the promise covers every member, those across a
+// partition too: whoever cannot hear a quorum answers by loads and keeps nothing.
+//
 // # What it is not
 //
 // It is no store of record and writes nothing to the origin. Set only saves the
