@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/cachemesh/cachemesh/loader"
 	"github.com/cachemesh/cachemesh/mesh"
@@ -239,6 +242,30 @@ func TestAConnectionClosedDuringJoinEndsIt(t *testing.T) {
 		nc.Close()
 		if a := <-joined; !errors.Is(a.err, mesh.ErrClosed) {
 			t.Errorf("Join gave %v, %v", a.value, a.err)
+		}
+	})
+}
+
+// closer is a log that closes the connection at the first record, which Join
+// writes just before it subscribes.
+type closer struct {
+	slog.Handler
+	nc *nats.Conn
+}
+
+func (c closer) Handle(context.Context, slog.Record) error { c.nc.Close(); return nil }
+
+func (c closer) Enabled(context.Context, slog.Level) bool { return true }
+
+func (c closer) WithAttrs([]slog.Attr) slog.Handler { return c }
+
+func TestAConnectionClosedBeforeJoinSubscribesIsErrClosed(t *testing.T) {
+	bubble(t, 0, func(t *testing.T, w *town) {
+		nc := w.server.Connect(t, nats.MaxReconnects(3))
+		_, err := mesh.Join(w.ctx, nc, mesh.Config{ID: "late", Logger: slog.New(closer{slog.DiscardHandler, nc})})
+		wantErr(t, err, mesh.ErrClosed)
+		if !nc.IsClosed() {
+			t.Error("Join wrote nothing to the log: this test closed nothing")
 		}
 	})
 }

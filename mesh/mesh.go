@@ -103,6 +103,9 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 	m.host = newHost(m, binary.LittleEndian.Uint64(b[:]), Version, hashing.Version)
 	if err := m.subscribe(ctx); err != nil {
 		m.end()
+		if nc.IsClosed() || nc.IsDraining() {
+			return nil, fmt.Errorf("%w: the NATS connection was closed during Join: %w", ErrClosed, err)
+		}
 		return nil, fmt.Errorf("mesh: join %s: %w", cfg.Name, err)
 	}
 	m.goes(func() { m.outbox.run(m.done, m.send) })
