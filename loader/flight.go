@@ -2,6 +2,7 @@ package loader
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -13,8 +14,16 @@ import (
 // waiter leaves is abandoned: its context is cancelled and nobody joins it any
 // more, unless it is pinned.
 type Flight[T any] struct {
-	home *stripe[T]
-	key  string
+	// Companion is the leader's, to keep memory in that serves the next flight
+	// together with this one: see Done, which calls Clear. Only the leader may set it.
+	Companion interface{ Clear() }
+
+	group *Flights[T]
+	home  *stripe[T]
+	key   string
+
+	// users are those who have not said Done: the waiters, and the leader.
+	users atomic.Int32
 
 	// attached and phase are written with home.mu held, and read without it.
 	attached atomic.Bool
@@ -30,8 +39,8 @@ type Flight[T any] struct {
 	value T // the result, once landed
 	err   error
 
-	// done is closed on landing. It exists only if somebody has to wait.
-	done chan struct{}
+	// waits has one channel for each who sits in Wait, which the landing sends to.
+	waits []chan struct{}
 	// calls are to be made on landing, in the order of Then.
 	calls []*call[T]
 
@@ -78,22 +87,26 @@ func (f *Flight[T]) Wait(ctx context.Context) (T, error) {
 		f.home.mu.Unlock()
 		return f.value, f.err
 	}
-	if f.done == nil {
-		f.done = make(chan struct{})
-	}
-	done := f.done
+	landed := f.group.channel()
+	f.waits = append(f.waits, landed)
 	f.home.mu.Unlock()
 
-	select {
-	case <-done:
-		return f.value, f.err
-	case <-ctx.Done():
+	if ctx.Done() == nil { // a plain receive costs less than a choice
+		<-landed
+	} else {
+		select {
+		case <-landed:
+		case <-ctx.Done():
+			if f.leaveFrom(landed) {
+				f.group.channels.Put(landed)
+				var zero T
+				return zero, context.Cause(ctx)
+			}
+			<-landed // the landing is about to send
+		}
 	}
-	if f.leave() {
-		var zero T
-		return zero, context.Cause(ctx)
-	}
-	return f.value, f.err // it landed meanwhile
+	f.group.channels.Put(landed)
+	return f.value, f.err
 }
 
 // Then is Wait without waiting: fn is called once with the result, on landing by
@@ -124,11 +137,18 @@ func (f *Flight[T]) Then(fn func(T, error)) (leave func()) {
 func (f *Flight[T]) Leave() { f.leave() }
 
 // leave takes one waiter off, and reports whether the flight was still under way.
-func (f *Flight[T]) leave() bool {
+func (f *Flight[T]) leave() bool { return f.leaveFrom(nil) }
+
+// leaveFrom is leave for a waiter that sits in Wait with the channel landed; nil: for
+// any other.
+func (f *Flight[T]) leaveFrom(landed chan struct{}) bool {
 	f.home.mu.Lock()
 	if f.landed {
 		f.home.mu.Unlock()
 		return false
+	}
+	if i := slices.Index(f.waits, landed); i >= 0 {
+		f.waits = slices.Delete(f.waits, i, i+1)
 	}
 	f.waiters--
 	if f.waiters > 0 || f.pinned || f.abandoned {
@@ -216,13 +236,13 @@ func (f *Flight[T]) Land(value T, err error) bool {
 	f.landed = true
 	f.value, f.err = value, err
 	f.home.detach(f)
-	done, calls, cancel := f.done, f.calls, f.cancel
+	waits, calls, cancel := f.waits, f.calls, f.cancel
 	f.calls, f.onAbandon = nil, nil
 	f.home.mu.Unlock()
 
 	// Outside the lock from here on, so that calls may use any flight.
-	if done != nil {
-		close(done)
+	for _, landed := range waits {
+		landed <- struct{}{} // it has a place
 	}
 	if cancel != nil {
 		cancel(nil)
@@ -235,6 +255,22 @@ func (f *Flight[T]) Land(value T, err error) bool {
 	return true
 }
 
+// Done is for who will not touch the flight any more: a waiter after Wait has given it
+// the result and it is done with that, and the leader after Land; each once. When all
+// have said so, the flight's memory serves another. Nobody has to: a flight that not all
+// are done with is left to the garbage collector.
+func (f *Flight[T]) Done() {
+	if f.users.Add(-1) != 0 || !f.landed {
+		return
+	}
+	clear(f.waits)
+	if f.Companion != nil {
+		f.Companion.Clear()
+	}
+	*f = Flight[T]{Companion: f.Companion, group: f.group, waits: f.waits[:0]}
+	f.group.free.Put(f)
+}
+
 // stripe holds the attached flights of some of the keys, and guards their state.
 // Its lock is the only one here, and nothing foreign but JoinIf's question is
 // called with it held.
@@ -244,9 +280,20 @@ type stripe[T any] struct {
 	_       [48]byte              // a cache line each, so that stripes do not slow each other down
 }
 
-// start attaches a new flight with one waiter. mu is held.
-func (s *stripe[T]) start(key string) *Flight[T] {
-	f := &Flight[T]{home: s, key: key, waiters: 1}
+// joined counts one more waiter. home.mu is held.
+func (f *Flight[T]) joined() {
+	f.waiters++
+	f.users.Add(1)
+}
+
+// start attaches a flight with one waiter. mu is held.
+func (s *stripe[T]) start(g *Flights[T], key string) *Flight[T] {
+	f, _ := g.free.Get().(*Flight[T])
+	if f == nil {
+		f = &Flight[T]{group: g}
+	}
+	f.home, f.key, f.waiters = s, key, 1
+	f.users.Store(2) // who waits, and who leads
 	f.attached.Store(true)
 	if s.flights == nil {
 		s.flights = make(map[string]*Flight[T])

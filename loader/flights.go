@@ -3,6 +3,7 @@ package loader
 import (
 	"context"
 	"hash/maphash"
+	"sync"
 )
 
 // Flights makes the concurrent calls for one key into one. The zero value is
@@ -17,6 +18,17 @@ type Flights[T any] struct {
 	OnPanic func(key string, value any, stack []byte)
 
 	stripes [64]stripe[T]
+
+	free     sync.Pool // of *Flight[T] that everyone is done with
+	channels sync.Pool // of chan struct{}, with one place, for waiters
+}
+
+// channel gives a waiter its channel, which it puts back.
+func (g *Flights[T]) channel() chan struct{} {
+	if ch, ok := g.channels.Get().(chan struct{}); ok {
+		return ch
+	}
+	return make(chan struct{}, 1)
 }
 
 var seed = maphash.MakeSeed()
@@ -33,10 +45,10 @@ func (g *Flights[T]) Join(key string) (f *Flight[T], lead bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f := s.flights[key]; f != nil {
-		f.waiters++
+		f.joined()
 		return f, false
 	}
-	return s.start(key), true
+	return s.start(g, key), true
 }
 
 // Peek returns the flight that a Join would join, or nil. It counts nobody.
@@ -59,7 +71,7 @@ func (g *Flights[T]) JoinIf(key string, ok func(*Flight[T]) bool) *Flight[T] {
 	if f == nil || !ok(f) {
 		return nil
 	}
-	f.waiters++
+	f.joined()
 	return f
 }
 
@@ -73,7 +85,7 @@ func (g *Flights[T]) Replace(key string) *Flight[T] {
 	if f := s.flights[key]; f != nil {
 		s.detach(f)
 	}
-	return s.start(key)
+	return s.start(g, key)
 }
 
 // Detach lets nobody join the flight that is under way for the key from now on.

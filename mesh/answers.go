@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -32,11 +33,21 @@ func (m *Mesh) onAnswer(msg *nats.Msg) {
 	}
 }
 
+// ended is a call off its link, with what ends it.
+type ended struct {
+	k      *call
+	result *wire.Result
+	data   []byte
+	shared bool // as in reply
+	trip   time.Duration
+}
+
 // accept ends the calls that an answer answers.
 func (l *link) accept(a *wire.Answer, values []byte) {
 	now := l.m.clock.now()
-	ended := l.m.ended[:0]
+	over := l.m.ended[:0]
 	total := len(values)
+	takeOvers := false
 	l.mu.Lock()
 	l.refused = 0
 	for i := range a.Results {
@@ -56,57 +67,82 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 		if k.again {
 			l.queue = remove(l.queue, k)
 		}
-		r := &k.reply
-		r.status, r.result, r.from = res.Status, *res, l.id
-		r.trip = max(0, time.Duration(now-k.sent)-fromMicros(res.Spent))
-		if res.Status == wire.Value || res.Status == wire.Chunked {
-			if len(value)*aliasShare < total {
-				value = append([]byte(nil), value...)
-			}
-			r.data = value
+		e := ended{k: k, result: res, trip: max(0, time.Duration(now-k.sent)-fromMicros(res.Spent))}
+		switch res.Status {
+		case wire.Value:
+			e.data, e.shared = value, len(value)*aliasShare < total
 			if k.core != nil && int64(len(value)) > k.core.opts.MaxValueBytes {
-				r.status, r.data = wire.TooLarge, nil
-				r.result.Error = tooLarge(int64(len(value)), k.key, k.core.opts.MaxValueBytes)
+				res.Status, e.data = wire.TooLarge, nil
+				res.Error = tooLarge(int64(len(value)), k.key, k.core.opts.MaxValueBytes)
 			}
+		case wire.Chunked:
+			k.held.Store(true)
 		}
-		ended = append(ended, k)
+		takeOvers = takeOvers || k.kind == wire.AskTakeOver
+		over = append(over, e)
 	}
 	if a.Batch != 0 {
-		if a.Batch == l.unacked {
-			l.unacked = 0
-		}
-		for _, k := range l.calls {
-			if k.batch == a.Batch && !k.working {
-				k.working = true
-				k.due = now + int64(probeAfter)
-			}
-		}
+		l.received(a.Batch, now)
 	}
 	more := len(l.queue) > 0
 	l.mu.Unlock()
 	if more {
 		l.nudge()
 	}
-	for _, k := range ended { // what has to be loaded after this message is loaded together
-		if k.kind == wire.AskTakeOver {
-			k.core.batch.hold()
+	if takeOvers {
+		l.endTogether(over)
+	} else {
+		l.end(over)
+	}
+	clear(over)
+	l.m.ended = over[:0]
+}
+
+// received notes that the member has a batch. The lock is held.
+func (l *link) received(batch uint64, now int64) {
+	if batch == l.unacked {
+		l.unacked = 0
+	}
+	for _, k := range l.calls {
+		if k.batch == batch && !k.working {
+			k.working = true
+			k.due = now + int64(probeAfter)
 		}
 	}
-	for _, k := range ended {
+}
+
+// end tells who waits for them how calls have ended. A call may serve another question
+// as soon as it has been told.
+func (l *link) end(over []ended) {
+	for i := range over {
+		e := &over[i]
+		r := reply{status: e.result.Status, result: *e.result, data: e.data, shared: e.shared, from: l.id, trip: e.trip}
 		switch {
-		case k.reply.status == wire.Chunked:
-			l.pullPieces(k, k.reply)
-		case k.fetch != nil:
-			k.fetch.answered(&k.reply)
+		case r.status == wire.Chunked:
+			l.pullPieces(e.k, r)
+		case e.k.fetch != nil:
+			e.k.fetch.answered(&r)
 		default:
-			k.end(k.reply)
+			if r.shared {
+				r.data, r.shared = bytes.Clone(r.data), false
+			}
+			e.k.end(r)
 		}
 	}
-	for _, k := range ended {
-		if k.kind == wire.AskTakeOver {
-			k.core.batch.release()
+}
+
+// endTogether is end where some are take-overs: what has to be loaded after this
+// message is loaded together.
+func (l *link) endTogether(over []ended) {
+	var loads []*core
+	for i := range over {
+		if k := over[i].k; k.kind == wire.AskTakeOver {
+			k.core.batch.hold()
+			loads = append(loads, k.core)
 		}
 	}
-	clear(ended)
-	l.m.ended = ended[:0]
+	l.end(over)
+	for _, c := range loads {
+		c.batch.release()
+	}
 }

@@ -140,6 +140,7 @@ func (c *Cache[V]) Get(ctx context.Context, key string, opts ...ReadOption) (V, 
 	if err != nil {
 		return zero, err
 	}
+	defer out.done()
 	return decoded[V](c.c, out.value)
 }
 
@@ -152,6 +153,7 @@ func (c *Cache[V]) Lookup(ctx context.Context, key string, opts ...ReadOption) (
 	if err != nil {
 		return Entry[V]{}, err
 	}
+	defer out.done()
 	v := out.value
 	value, err := decoded[V](c.c, v)
 	if err != nil {

@@ -3,6 +3,7 @@ package mesh
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/cachemesh/cachemesh/internal/wire"
@@ -38,7 +39,8 @@ type call struct {
 	working bool   // the member has it and is at work
 	parted  bool   // the member was found to be gone, and has had its last words heard out
 	again   bool   // it is among the calls and in the queue: to be repeated
-	reply   reply  // that it has ended with, once it is off the link
+	// held: others than the link and its fetch may still look at it when it has ended.
+	held atomic.Bool
 }
 
 // end tells who waits for the call how it has ended.
@@ -67,7 +69,8 @@ func (k *call) waits(queued bool) {
 type reply struct {
 	status wire.Status
 	result wire.Result
-	data   []byte // the value; the receiver's to keep
+	data   []byte // the value
+	shared bool   // data is a small part of a message: whoever keeps it for long copies it
 	from   string // who answered
 	// trip is the time on the way there and back: nobody knows how much of it
 	// passed after the value's age was taken.

@@ -70,6 +70,15 @@ type outcome struct {
 	// cause is why value is answered although it is not what was asked for: the load
 	// failed, and value is held. Who asked for a load gets the cause.
 	cause error
+	// lease is the flight in whose memory value is; nil where it stays whatever happens.
+	lease *flight
+}
+
+// done is for a reader that has taken what it needs of the value.
+func (out *outcome) done() {
+	if out.lease != nil {
+		out.lease.Done()
+	}
 }
 
 // stale reports whether the value is answered from memory past its TTL at now.

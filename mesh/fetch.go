@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -21,11 +22,15 @@ type fetch struct {
 	// together gathers the first questions of a batch of reads; nil: this one is alone.
 	together *gathering
 
-	// first is the first question, and value what an answer makes: in place, for
-	// most fetches need no more.
+	// first is the first question, value what an answer makes, and room what fill is:
+	// in place, for most fetches need no more. A fetch whose first question was
+	// answered with a value, and that everyone is done with, serves again with its flight.
 	first call
-	asked bool
+	at    *link // that first went to
+	asked int
 	value storeValue
+	room  store.Fill
+	leave func() // forgets first; made once
 }
 
 // fetchFrom joins the flight that asks another member for key, or starts one
@@ -41,7 +46,9 @@ func (c *core) fetchFrom(owner, key string, o readOptions, g *gathering) *flight
 			return f
 		}
 	}
-	r := &fetch{c: c, f: f, fill: c.store.Begin(key), o: o, together: g}
+	r := fetchOf(f)
+	r.c, r.f, r.fill, r.o, r.together = c, f, &r.room, o, g
+	c.store.BeginAs(r.fill, key)
 	if o.held != nil {
 		r.reads = o.held.Reads.Swap(0)
 	}
@@ -50,6 +57,29 @@ func (c *core) fetchFrom(owner, key string, o readOptions, g *gathering) *flight
 		r.together = nil // later questions go by themselves; the first has not been sent yet
 	}
 	return f
+}
+
+// fetchOf is a new fetch, in the memory of the last one that f's memory served.
+func fetchOf(f *flight) *fetch {
+	r, ok := f.Companion.(*fetch)
+	if !ok {
+		r = new(fetch)
+		r.leave = func() { r.at.forget(&r.first) }
+		f.Companion = r
+		return r
+	}
+	return r
+}
+
+// Clear makes the fetch one that has not begun.
+func (r *fetch) Clear() { *r = fetch{leave: r.leave} }
+
+// served is for the end of a fetch that its first question has settled: nobody but those
+// who wait for the flight still looks at it.
+func (r *fetch) served() {
+	if r.asked == 1 && !r.first.held.Load() {
+		r.f.Done()
+	}
 }
 
 func (r *fetch) step(s roster.Step) {
@@ -62,16 +92,18 @@ func (r *fetch) step(s roster.Step) {
 			return
 		}
 		c.stats.fetches.Add(1)
-		k := &r.first
-		if r.asked { // it may still be in a queue, to be repeated
+		k, leave := &r.first, r.leave
+		if r.asked++; r.asked > 1 { // first may still be in a queue, to be repeated
 			k = new(call)
+			leave = func() { l.forget(k) }
+		} else {
+			r.at = l
 		}
-		r.asked = true
 		*k = call{core: c, key: key, kind: wire.AskGet, maxAge: r.o.maxAge, reads: r.reads, ruledOut: r.route.RuledOut(), trace: r.o.trace, fetch: r}
 		if r.o.fresh {
 			k.flags |= wire.FlagFresh
 		}
-		r.f.OnAbandon(func() { l.forget(k) })
+		r.f.OnAbandon(leave)
 		r.together.ask(l, k)
 	case s.Own:
 		r.become(c.own(key, r.o))
@@ -115,9 +147,10 @@ func (r *fetch) answered(a *reply) {
 			if a.result.Flags&wire.FlagLoaded != 0 {
 				out.source = Loaded
 			}
-			r.keep(v, a.result.Flags&wire.FlagHot != 0, now)
+			r.keep(v, a.shared, a.result.Flags&wire.FlagHot != 0, now)
 		}
 		r.f.Land(out, nil)
+		r.served()
 	case wire.NotMine:
 		c.stats.redirects.Add(1)
 		c.hints.drop(key) // whoever was asked does not own it, whatever was said before
@@ -172,18 +205,21 @@ func (r *fetch) newest(v *storeValue, now int64) *storeValue {
 
 // keep keeps a replica of what is hot. What is not hot replaces a replica that is
 // here already: no key goes back to an older load on one member.
-func (r *fetch) keep(v *storeValue, hot bool, now int64) {
+func (r *fetch) keep(v *storeValue, shared, hot bool, now int64) {
 	c, key := r.c, r.f.Key()
 	held := r.o.held
 	if hot || held != nil || r.o.fresh {
 		held = c.store.Peek(key)
 	}
 	shown := held != nil && held.Until > now // a reader here may have seen it
-	if !hot && !shown || !c.m.host.view.Load().Joined || c.m.host.fenced(now) {
+	if (!hot || c.opts.ReplicaBytes == 0) && !shown || !c.m.host.view.Load().Joined || c.m.host.fenced(now) {
 		r.fill.End()
 		return
 	}
 	n := copyValue(v)
+	if shared {
+		n.Data = bytes.Clone(n.Data)
+	}
 	c.makeReplica(n, now)
 	n.View.Store(c.m.host.view.Load().Number)
 	if n.Until > now && r.fill.Keep(n, now) {

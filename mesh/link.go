@@ -56,13 +56,17 @@ type link struct {
 	down    bool       // out of reach when last tried; see reachable
 	closed  bool
 
-	wake chan struct{} // one place: there is something to do
+	wake   chan struct{} // one place: there is something to send
+	attend chan struct{} // one place: there is something to look after before watch would
+	looks  int64         // when watch looks next, guarded by mu
+	crowd  int           // questions in the last batch; run's alone
 
 	sending   sync.Mutex // held while answers are taken and sent: Leave waits for that
 	answerBuf []byte     // guarded by sending
 
 	// What the link's goroutine alone uses, again and again.
 	asking wire.Ask
+	taken  []*call // of the last batch
 	buf    []byte
 }
 
@@ -86,7 +90,7 @@ func (m *Mesh) link(id string) *link {
 	if l = m.links[id]; l != nil {
 		return l
 	}
-	l = &link{m: m, id: id, calls: map[uint64]*call{}, wake: make(chan struct{}, 1), closed: m.closed.Load()}
+	l = &link{m: m, id: id, calls: map[uint64]*call{}, wake: make(chan struct{}, 1), attend: make(chan struct{}, 1), closed: m.closed.Load()}
 	m.links[id] = l
 	if !l.closed {
 		go l.run()
@@ -126,6 +130,7 @@ func (l *link) ask(calls ...*call) {
 	for i, k := range calls {
 		k.number = first + uint64(i)
 		k.began, k.inc, k.waited = now, inc, waited
+		k.due = now + int64(repeatAfter)
 	}
 	l.mu.Lock()
 	if l.closed {
@@ -141,6 +146,7 @@ func (l *link) ask(calls ...*call) {
 // forget ends a question that nobody waits for any more, and tells the member.
 func (l *link) forget(k *call) {
 	l.mu.Lock()
+	k.held.Store(true)
 	_, sent := l.calls[k.number]
 	delete(l.calls, k.number)
 	for i, q := range l.queue {
@@ -173,32 +179,51 @@ func (l *link) reply(a lateAnswer) {
 // run sends what gathers until the mesh ends, or the member is gone and nothing
 // is under way.
 func (l *link) run() {
-	review := make(chan struct{}, 1)
 	over := make(chan struct{})
 	defer close(over)
-	go l.watch(review, over)
+	go l.watch(over)
 	for {
 		select {
 		case <-l.m.done:
 			return
 		case <-l.wake:
 		}
-		runtime.Gosched() // let who is about to ask this member get into the message
+		if l.crowd > 1 {
+			runtime.Gosched() // let who is about to ask this member get into the message
+		}
 		for l.flushAnswers() || l.flushQuestions() {
 		}
 		if l.retire() {
 			return
 		}
-		select {
-		case review <- struct{}{}:
-		default:
-		}
+		l.lookAfter()
+	}
+}
+
+// lookAfter has watch look in time at what is under way: mostly it will anyhow.
+func (l *link) lookAfter() {
+	l.mu.Lock()
+	by := l.m.clock.now() + int64(repeatAfter)
+	if len(l.queue) > 0 {
+		by += int64(ackPatience - repeatAfter)
+	}
+	late := len(l.queue)+len(l.calls) > 0 && l.looks > by
+	l.mu.Unlock()
+	if late {
+		l.lookNow()
+	}
+}
+
+func (l *link) lookNow() {
+	select {
+	case l.attend <- struct{}{}:
+	default:
 	}
 }
 
 // watch looks after what is not answered. It is not for run to do: a connection to
 // a black hole holds up who sends for seconds, and who waits must not wait for that.
-func (l *link) watch(review, over <-chan struct{}) {
+func (l *link) watch(over <-chan struct{}) {
 	timer := time.NewTimer(repeatAfter)
 	defer timer.Stop()
 	for {
@@ -207,7 +232,7 @@ func (l *link) watch(review, over <-chan struct{}) {
 			return
 		case <-l.m.done:
 			return
-		case <-review:
+		case <-l.attend:
 		case <-timer.C:
 			l.nudge()
 		}

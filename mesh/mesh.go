@@ -45,7 +45,8 @@ type Mesh struct {
 	transfers transfers // large values that others are pulling
 
 	answer  wire.Answer // what the subscription to answers decodes into
-	ended   []*call     // and the calls that it has ended
+	ended   []ended     // and the calls that it has ended
+	ask     wire.Ask    // what the subscription to questions decodes into
 	subs    subscriptions
 	dropped droppedLog
 	stats   meshCounters

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -20,6 +19,7 @@ type part struct {
 	values  [][]byte
 	size    int
 	total   int // bytes of values in all its messages
+	limit   int // of a message
 	sent    bool
 	buf     []byte
 }
@@ -28,7 +28,7 @@ var parts = sync.Pool{New: func() any { return new(part) }}
 
 func newPart(m *Mesh, by asker, batch uint64) *part {
 	p := parts.Get().(*part)
-	*p = part{m: m, by: by, batch: batch, results: p.results, values: p.values, buf: p.buf}
+	*p = part{m: m, by: by, batch: batch, limit: m.answerLimit(), results: p.results, values: p.values, buf: p.buf}
 	return p
 }
 
@@ -39,17 +39,19 @@ func (p *part) done() {
 	parts.Put(p)
 }
 
-func (p *part) add(res wire.Result, value []byte) {
+// add adds a result as it was when the questions were received: the asker takes all
+// the time since then for time on the way, so that none of it is Spent.
+func (p *part) add(res *wire.Result, value []byte) {
 	res.Length = int64(len(value))
-	res.Spent = (p.m.clock.now() - p.by.received) / int64(time.Microsecond)
-	if p.size > 0 && p.size+sizeOf(&res, value) > p.m.answerLimit() {
+	size := sizeOf(res, value)
+	if p.size > 0 && p.size+size > p.limit {
 		p.send()
 	}
-	p.results = append(p.results, res)
+	p.results = append(p.results, *res)
 	if len(value) > 0 {
 		p.values = append(p.values, value)
 	}
-	p.size += sizeOf(&res, value)
+	p.size += size
 	p.total += len(value)
 }
 

@@ -2,6 +2,8 @@ package mesh
 
 import (
 	"errors"
+	"slices"
+
 	"github.com/nats-io/nats.go"
 
 	"github.com/cachemesh/cachemesh/internal/roster"
@@ -24,11 +26,9 @@ func (l *link) flushQuestions() bool {
 		}
 		n++
 	}
-	taken := l.queue[:n:n]
-	l.queue = l.queue[n:]
-	if len(l.queue) == 0 {
-		l.queue = nil
-	}
+	taken := append(l.taken[:0], l.queue[:n]...)
+	l.taken, l.crowd = taken, n
+	l.queue = slices.Delete(l.queue, 0, n)
 	l.batch++
 	ask := &l.asking
 	*ask = wire.Ask{To: taken[0].inc, Batch: l.batch, Questions: ask.Questions[:0], Caches: ask.Caches[:0]}
@@ -45,7 +45,7 @@ func (l *link) flushQuestions() bool {
 		l.calls[k.number] = k
 	}
 	l.unacked, l.sentAt = l.batch, now
-	l.mu.Unlock()
+	l.mu.Unlock() // from here on a call of taken may be answered, if it had been sent before
 
 	l.m.host.mu.Lock()
 	ask.Inc = l.m.host.roster.Self().Inc

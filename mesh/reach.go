@@ -11,6 +11,7 @@ func (l *link) review() (next time.Duration, idle bool) {
 	now := l.m.clock.now()
 	l.mu.Lock()
 	if len(l.queue)+len(l.calls)+len(l.answers) == 0 {
+		l.looks = later(now, time.Hour)
 		l.mu.Unlock()
 		return time.Hour, true
 	}
@@ -21,6 +22,7 @@ func (l *link) review() (next time.Duration, idle bool) {
 	var due []*call
 	for _, k := range l.calls {
 		if k.due <= now {
+			k.held.Store(true)
 			due = append(due, k)
 		} else {
 			soonest = min(soonest, k.due)
@@ -29,9 +31,11 @@ func (l *link) review() (next time.Duration, idle bool) {
 	// What is queued while nothing can be sent must end as well.
 	for _, k := range l.queue {
 		if k.due <= now && !k.again {
+			k.held.Store(true)
 			due = append(due, k)
 		}
 	}
+	l.looks = soonest
 	l.mu.Unlock()
 	if len(due) > 0 {
 		soonest = min(soonest, l.judge(due, now))
@@ -135,6 +139,7 @@ func (l *link) noResponders() {
 		}
 		l.mu.Unlock()
 		l.nudge()
+		l.lookNow()
 		return
 	}
 	l.down = true

@@ -164,7 +164,11 @@ func (c *core) settleRead(ctx context.Context, f *flight, o readOptions) (out ou
 	if o.isolated || o.bypass {
 		out.source = Bypass
 	}
-	return out, false, c.absent(key, out)
+	if err := c.absent(key, out); err != nil {
+		return out, false, err
+	}
+	out.lease = f
+	return out, false, nil
 }
 
 // ranOut reports whether what was fetched from another member's memory had come to its

@@ -24,8 +24,8 @@ func (m *Mesh) onAsk(msg *nats.Msg) {
 	if !ok || sender == m.cfg.ID {
 		return
 	}
-	ask, err := wire.DecodeAsk(msg.Data)
-	if err != nil {
+	ask := &m.ask
+	if err := wire.DecodeAskInto(ask, msg.Data); err != nil {
 		m.dropped.note(m, msg.Subject, err)
 		return
 	}
@@ -39,7 +39,9 @@ func (m *Mesh) onAsk(msg *nats.Msg) {
 		m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Take(now, carry) })
 	}
 	if m.host.asleep(by.received) {
-		go m.serveAwake(by, ask)
+		later := *ask
+		m.ask = wire.Ask{} // its memory is later's now
+		go m.serveAwake(by, &later)
 		return
 	}
 	m.serve(by, ask)
@@ -66,7 +68,7 @@ func (m *Mesh) refuse(by asker, ask *wire.Ask) {
 	defer p.done()
 	for i := range ask.Questions {
 		if q := &ask.Questions[i]; q.Kind != wire.AskCancel {
-			p.add(wire.Result{Number: q.Number, Status: wire.Stranger}, nil)
+			p.add(&wire.Result{Number: q.Number, Status: wire.Stranger}, nil)
 		}
 	}
 }
@@ -83,6 +85,7 @@ func (m *Mesh) serve(by asker, ask *wire.Ask) {
 		}
 	}
 	defer p.done() // before the loads: who asks learns that the questions have come
+	var c *core    // of the question before
 	for i := range ask.Questions {
 		q := &ask.Questions[i]
 		var res wire.Result
@@ -98,7 +101,9 @@ func (m *Mesh) serve(by asker, ask *wire.Ask) {
 			res, value = m.transfers.piece(q, by.received)
 			now = true
 		default:
-			c := m.cache(ask.Caches[q.Cache])
+			if name := ask.Caches[q.Cache]; c == nil || c.name != name {
+				c = m.cache(name)
+			}
 			if c == nil {
 				res, now = wire.Result{Status: wire.Stranger}, true
 				break
@@ -108,7 +113,7 @@ func (m *Mesh) serve(by asker, ask *wire.Ask) {
 		}
 		if now {
 			res.Number = q.Number
-			p.add(res, value)
+			p.add(&res, value)
 		}
 	}
 }
@@ -150,7 +155,9 @@ func (c *core) serve(by asker, q *wire.Question) (res wire.Result, value []byte,
 }
 
 // serveOpened serves once the opening has been confirmed.
-func (c *core) serveOpened(by asker, q *wire.Question) {
+func (c *core) serveOpened(by asker, asked *wire.Question) {
+	later := *asked // whose memory serves the next message
+	q := &later
 	id := askedID{by.id, by.inc, q.Number}
 	if _, fresh := c.m.serving.begin(id); !fresh {
 		return
@@ -170,7 +177,7 @@ func (c *core) serveOpened(by asker, q *wire.Question) {
 
 // serveGet serves as the owner, or names who would be asked.
 func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) {
-	key, self := string(q.Key), c.m.cfg.ID
+	key, self := stringOf(q.Key), c.m.cfg.ID // in the message's memory, for as long as nobody keeps it
 	c.stats.served.Add(1)
 	first := ""
 	if hinted := c.hints.get(key, by.received); hinted != "" && hinted != by.id && !contains(q.RuledOut, hinted) {
@@ -193,18 +200,19 @@ func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) 
 	}
 	if v := c.store.Get(key, by.received); v != nil && !o.fresh && c.stands(v, by.received) && !o.tooOld(v, by.received) {
 		if vw := c.m.host.view.Load(); v.View.Load() != vw.Number {
-			c.restamp(key, v, vw, by.received)
+			c.restamp(string(q.Key), v, vw, by.received)
 		}
 		if by.received >= v.Refresh && !o.cachedOnly {
-			c.renew(key, v, by.received, o.trace)
+			c.renew(string(q.Key), v, by.received, o.trace)
 		}
-		res, data := c.resultFor(v, c.m.clock.now())
+		res, data := c.resultFor(v, by.received) // as it was then: no time has been spent since
 		c.verdict(&res, v, 1+q.Reads, by.received)
 		return res, data, true
 	}
 	if o.cachedOnly {
 		return wire.Result{Status: wire.Nothing}, nil, true
 	}
+	key = string(q.Key)
 	id := askedID{by.id, by.inc, q.Number}
 	if again, fresh := c.m.serving.begin(id); !fresh {
 		return again, nil, again.Status != 0
@@ -258,7 +266,7 @@ func (c *core) serveTakeOver(by asker, q *wire.Question) (wire.Result, []byte, b
 		}
 	}
 	if v != nil {
-		res, data := c.resultFor(v, c.m.clock.now())
+		res, data := c.resultFor(v, by.received)
 		return res, data, true
 	}
 	id := askedID{by.id, by.inc, q.Number}

@@ -20,7 +20,14 @@ type Fill struct {
 // begins, for only what is dropped afterwards is seen to void it. Several fills
 // of one key may be open at once.
 func (s *Store) Begin(key string) *Fill {
-	f := &Fill{store: s, key: key, hash: s.hash(key)}
+	f := new(Fill)
+	s.BeginAs(f, key)
+	return f
+}
+
+// BeginAs is Begin with a Fill of the caller's, which is new or has ended.
+func (s *Store) BeginAs(f *Fill, key string) {
+	*f = Fill{store: s, key: key, hash: s.hash(key)}
 	st := s.stripe(f.hash)
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -30,7 +37,6 @@ func (s *Store) Begin(key string) *Fill {
 	}
 	f.next = st.fills[f.hash]
 	st.fills[f.hash] = f
-	return f
 }
 
 // end unlinks f. It reports whether f was open. The stripe is locked.

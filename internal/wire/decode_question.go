@@ -7,6 +7,16 @@ const (
 	minResult   = 5 // head, number, status
 )
 
+// again gives n elements that are zero, in the memory of list if they fit.
+func again[T any](list []T, n int) []T {
+	if cap(list) < n {
+		return make([]T, n)
+	}
+	list = list[:n]
+	clear(list)
+	return list
+}
+
 func (r *reader) ask(m *Ask) {
 	for f := r.fields(); f.next(); {
 		switch f.key {
@@ -20,7 +30,7 @@ func (r *reader) ask(m *Ask) {
 			m.Caches = r.names("caches", MaxCaches)
 		case 5:
 			if n := r.list("questions", MaxQuestions, minQuestion); n > 0 {
-				m.Questions = make([]Question, n)
+				m.Questions = again(m.Questions, n)
 				for i := range m.Questions {
 					r.question(&m.Questions[i])
 				}
@@ -81,12 +91,7 @@ func (r *reader) answer(m *Answer) {
 			m.Batch = r.uint()
 		case 4:
 			if n := r.list("results", MaxQuestions, minResult); n > 0 {
-				if cap(m.Results) >= n {
-					m.Results = m.Results[:n]
-					clear(m.Results)
-				} else {
-					m.Results = make([]Result, n)
-				}
+				m.Results = again(m.Results, n)
 				for i := range m.Results {
 					r.result(&m.Results[i])
 				}

@@ -95,15 +95,22 @@ func Decode(data []byte) (any, error) {
 
 // DecodeAsk is Decode for a message that must be an Ask.
 func DecodeAsk(data []byte) (*Ask, error) {
-	rest, err := openAs(data, kindAsk)
-	if err != nil {
-		return nil, err
-	}
 	a := new(Ask)
-	if err := decodeBody(rest, a); err != nil {
+	if err := DecodeAskInto(a, data); err != nil {
 		return nil, err
 	}
 	return a, nil
+}
+
+// DecodeAskInto is DecodeAsk into an Ask that has been used before: the memory of its
+// Questions is used again. After an error a holds nothing of use.
+func DecodeAskInto(a *Ask, data []byte) error {
+	*a = Ask{Questions: a.Questions[:0]}
+	rest, err := openAs(data, kindAsk)
+	if err != nil {
+		return err
+	}
+	return decodeBody(rest, a)
 }
 
 // decodeBody decodes the one item that data consists of into m and checks it.
