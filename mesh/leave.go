@@ -35,7 +35,7 @@ func (m *Mesh) Leave(ctx context.Context) error {
 		return nil
 	}
 	defer close(m.left)
-	if m.closed.Load() || m.nc.IsClosed() {
+	if m.closed.Load() || m.connectionClosed() {
 		m.end()
 		return nil
 	}
@@ -59,10 +59,28 @@ func (m *Mesh) Leave(ctx context.Context) error {
 func (m *Mesh) retire() {
 	m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Gone(now) })
 	m.outbox.drain(announceBound)
-	if m.nc.IsConnected() {
-		_ = m.nc.FlushTimeout(announceBound) // best effort: silence says the same a lease later
-	}
+	within(announceBound, func() {
+		if m.nc.IsConnected() {
+			_ = m.nc.FlushTimeout(announceBound) // best effort: silence says the same a lease later
+		}
+	})
 	m.end()
+}
+
+// within waits for f, for d at most: a connection that is stuck holds up who uses it
+// for as long as a write may take.
+func within(d time.Duration, f func()) {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		f()
+	}()
+	bound := time.NewTimer(d)
+	defer bound.Stop()
+	select {
+	case <-over:
+	case <-bound.C:
+	}
 }
 
 // drain waits until the callers here who already wait, and the questions of
@@ -79,10 +97,13 @@ func (m *Mesh) drain(ctx context.Context) error {
 		idle := m.serving.idle()
 		if idle == nil {
 			m.linkMu.RLock()
-			defer m.linkMu.RUnlock()
-			for _, l := range m.links {
-				l.flushAnswers()
-			}
+			links := slices.Collect(maps.Values(m.links))
+			m.linkMu.RUnlock()
+			within(announceBound, func() {
+				for _, l := range links {
+					l.flushAnswers()
+				}
+			})
 			return nil
 		}
 		select {
@@ -101,7 +122,7 @@ func (m *Mesh) end() {
 	m.endOnce.Do(func() {
 		m.closed.Store(true)
 		close(m.done)
-		m.unsubscribe()
+		within(announceBound, m.unsubscribe)
 		m.openMu.Lock()
 		caches := *m.caches.Load()
 		m.caches.Store(&map[string]*core{})

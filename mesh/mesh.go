@@ -53,6 +53,7 @@ type Mesh struct {
 	gateway gateway
 
 	outbox  outbox
+	message atomic.Int64  // how much goes into one message
 	cut     atomic.Int64  // since when the connection to NATS is lost; 0: it is not
 	ending  atomic.Bool   // Leave has begun: no new calls
 	closed  atomic.Bool   // ended: everything returns ErrClosed
@@ -98,6 +99,7 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 	m.caches.Store(&map[string]*core{})
 	m.serving.init()
 	m.transfers.init()
+	m.measure()
 	m.adviseOnConnection()
 	var b [8]byte
 	rand.Read(b[:])
@@ -231,7 +233,7 @@ func (m *Mesh) alive() error {
 	if m.closed.Load() || m.ending.Load() {
 		return ErrClosed
 	}
-	if m.nc.IsClosed() {
+	if m.connectionClosed() {
 		m.end()
 		return fmt.Errorf("%w: the NATS connection is closed", ErrClosed)
 	}

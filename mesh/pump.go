@@ -161,14 +161,17 @@ func (m *Mesh) send(msg roster.Message) {
 }
 
 // maxMessage is how much goes into one message, the server's limit less room
-// for the envelope.
-func (m *Mesh) maxMessage() int {
+// for the envelope. It does not wait for a connection that is stuck.
+func (m *Mesh) maxMessage() int { return int(m.message.Load()) }
+
+// measure takes note of the server's limit.
+func (m *Mesh) measure() {
 	const most, room = 512 << 10, 4 << 10
-	limit := int(m.nc.MaxPayload())
+	limit := m.nc.MaxPayload()
 	if limit <= 0 {
 		limit = 1 << 20
 	}
-	return max(min(limit-room, most), room)
+	m.message.Store(max(min(limit-room, most), room))
 }
 
 // watchConnection follows the state of the connection: a reconnect may have
@@ -190,6 +193,7 @@ func (m *Mesh) watchConnection() {
 			}
 		}
 		is := m.nc.Status()
+		m.measure()
 		if is == nats.CONNECTED {
 			m.cut.Store(0)
 		} else {

@@ -1,0 +1,86 @@
+package mesh_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/cachemesh/cachemesh/loader"
+	"github.com/cachemesh/cachemesh/mesh"
+	"github.com/cachemesh/cachemesh/testenv"
+)
+
+// TestNoCallWaitsForAConnectionThatIsStuck fills a connection to a black hole until who
+// publishes on it waits, with nats.go's lock held, for as long as a write may take. What
+// members are asked for has its own bounds.
+func TestNoCallWaitsForAConnectionThatIsStuck(t *testing.T) {
+	s := testenv.NATS(t)
+	w := newTown(t, s, 1)
+	link := testenv.NewLink(t, s)
+	nc := link.Connect(t, nats.FlusherTimeout(time.Minute), nats.PingInterval(time.Minute))
+	m, err := mesh.Join(w.ctx, nc, mesh.Config{ID: "stuck", Heartbeat: 300 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.meshes = append(w.meshes, m)
+	caches := open(w, "c", loader.Of(func(_ context.Context, key string) ([]byte, error) { return []byte(key), nil }), mesh.Options{})
+	stuck := caches[1]
+	mine, other := w.keyOf("c", "stuck"), w.keysOf("c", "m0", 3)
+	if _, err := stuck.Get(w.ctx, mine); err != nil {
+		t.Fatal(err)
+	}
+	link.Swallow()
+	t.Cleanup(link.Cut) // it ends the write, so that the connection can be closed
+	go func() {
+		payload := make([]byte, 512<<10)
+		for nc.Publish("elsewhere", payload) == nil {
+		}
+	}()
+	blocked := func() bool {
+		probe := make(chan struct{})
+		go func() { nc.Buffered(); close(probe) }()
+		select {
+		case <-probe:
+			return false
+		case <-time.After(500 * time.Millisecond):
+			return true
+		}
+	}
+	testenv.Eventually(t, time.Minute, "who publishes waits", blocked)
+	calls := map[string]func(ctx context.Context) error{
+		"Get of a held key": func(ctx context.Context) error { _, err := stuck.Get(ctx, mine); return err },
+		"Get":               func(ctx context.Context) error { _, err := stuck.Get(ctx, other[0]); return err },
+		"GetMany":           func(ctx context.Context) error { _, err := stuck.GetMany(ctx, other); return err },
+		"Lookup":            func(ctx context.Context) error { _, err := stuck.Lookup(ctx, other[1], mesh.Fresh()); return err },
+		"Set":               func(ctx context.Context) error { return stuck.Set(ctx, mine, loader.Item[[]byte]{}) },
+		"Invalidate":        func(ctx context.Context) error { return stuck.Invalidate(ctx, mine) },
+		"InvalidateTags":    func(ctx context.Context) error { return stuck.InvalidateTags(ctx, "tag") },
+		"Clear":             stuck.Clear,
+	}
+	names := append(slices.Sorted(maps.Keys(calls)), "Leave")
+	calls["Leave"] = m.Leave
+	for _, name := range names {
+		call := calls[name]
+		ctx, cancel := context.WithTimeout(w.ctx, 300*time.Millisecond)
+		ended := make(chan error, 1)
+		go func() { ended <- call(ctx) }()
+		select {
+		case err := <-ended:
+			var partial *mesh.PartialError
+			if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &partial) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case <-time.After(20 * time.Second): // a write to the black hole takes longer
+			t.Errorf("%s waits for the connection", name)
+		}
+		cancel()
+	}
+	if !blocked() {
+		t.Error("the connection is not stuck any more: this test shows nothing")
+	}
+}
