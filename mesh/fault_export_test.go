@@ -26,7 +26,5 @@ func (m *Mesh) Lost() (n int) {
 
 // Links is to how many members there are links.
 func (m *Mesh) Links() int {
-	m.linkMu.RLock()
-	defer m.linkMu.RUnlock()
-	return len(m.links)
+	return len(*m.links.Load())
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/cachemesh/cachemesh/internal/roster"
@@ -96,11 +94,8 @@ func (m *Mesh) drain(ctx context.Context) error {
 	for {
 		idle := m.serving.idle()
 		if idle == nil {
-			m.linkMu.RLock()
-			links := slices.Collect(maps.Values(m.links))
-			m.linkMu.RUnlock()
 			within(announceBound, func() {
-				for _, l := range links {
+				for _, l := range *m.links.Load() {
 					l.flushAnswers()
 				}
 			})
@@ -130,8 +125,8 @@ func (m *Mesh) end() {
 		for _, c := range caches {
 			c.close()
 		}
-		m.linkMu.Lock()
-		links := slices.Collect(maps.Values(m.links))
+		m.linkMu.Lock() // who makes a link from here on finds the mesh closed
+		links := *m.links.Load()
 		m.linkMu.Unlock()
 		for _, l := range links { // without the lock: who waits may ask elsewhere
 			l.close()

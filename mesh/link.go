@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"maps"
 	"runtime"
 	"sync"
 	"time"
@@ -79,19 +80,18 @@ type lateAnswer struct {
 
 // link gives the link to a member, and makes it if need be.
 func (m *Mesh) link(id string) *link {
-	m.linkMu.RLock()
-	l := m.links[id]
-	m.linkMu.RUnlock()
-	if l != nil {
+	if l := m.asked(id); l != nil {
 		return l
 	}
 	m.linkMu.Lock()
 	defer m.linkMu.Unlock()
-	if l = m.links[id]; l != nil {
+	if l := m.asked(id); l != nil {
 		return l
 	}
-	l = &link{m: m, id: id, calls: map[uint64]*call{}, wake: make(chan struct{}, 1), attend: make(chan struct{}, 1), closed: m.closed.Load()}
-	m.links[id] = l
+	l := &link{m: m, id: id, calls: map[uint64]*call{}, wake: make(chan struct{}, 1), attend: make(chan struct{}, 1), closed: m.closed.Load()}
+	links := maps.Clone(*m.links.Load())
+	links[id] = l
+	m.links.Store(&links)
 	if !l.closed {
 		go l.run()
 	}
@@ -100,16 +100,10 @@ func (m *Mesh) link(id string) *link {
 
 // asked gives the link to a member if there is one: where there is none, nothing
 // was asked, and who answers is a stranger.
-func (m *Mesh) asked(id string) *link {
-	m.linkMu.RLock()
-	defer m.linkMu.RUnlock()
-	return m.links[id]
-}
+func (m *Mesh) asked(id string) *link { return (*m.links.Load())[id] }
 
 func (m *Mesh) nudgeLinks() {
-	m.linkMu.RLock()
-	defer m.linkMu.RUnlock()
-	for _, l := range m.links {
+	for _, l := range *m.links.Load() {
 		l.nudge()
 	}
 }
@@ -257,7 +251,9 @@ func (l *link) retire() bool {
 		return false
 	}
 	l.closed = true // whoever still holds it is told "cannot be reached", and asks elsewhere
-	delete(l.m.links, l.id)
+	links := maps.Clone(*l.m.links.Load())
+	delete(links, l.id)
+	l.m.links.Store(&links)
 	return true
 }
 

@@ -36,9 +36,10 @@ type Mesh struct {
 	caches atomic.Pointer[map[string]*core]
 	openMu sync.Mutex
 
-	// links to other members, by ID; linkMu guards the map.
-	linkMu sync.RWMutex
-	links  map[string]*link
+	// links to other members, by ID: a map that is never changed, for each fetch looks
+	// there. linkMu is held by who puts a new one in its place.
+	linkMu sync.Mutex
+	links  atomic.Pointer[map[string]*link]
 
 	serving   serving   // questions of others under way
 	callers   callers   // reads of callers here under way
@@ -92,11 +93,11 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 		outbox: outbox{wake: make(chan struct{}, 1)},
 		cfg:    cfg, nc: nc, subj: subj, clock: newClock(cfg.Quorum > 0),
 		log:   cfg.Logger.With("mesh", cfg.Name, "id", cfg.ID),
-		links: map[string]*link{},
 		done:  make(chan struct{}),
 		left:  make(chan struct{}),
 	}
 	m.caches.Store(&map[string]*core{})
+	m.links.Store(&map[string]*link{})
 	m.serving.init()
 	m.transfers.init()
 	m.measure()
@@ -211,9 +212,7 @@ func (m *Mesh) viewChanged(v *view) {
 	for _, c := range *m.caches.Load() {
 		c.viewChanged(v)
 	}
-	m.linkMu.RLock()
-	defer m.linkMu.RUnlock()
-	for _, l := range m.links {
+	for _, l := range *m.links.Load() {
 		l.nudge()
 	}
 }
