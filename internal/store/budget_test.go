@@ -101,19 +101,6 @@ func TestAnIdleStoreTakesLittle(t *testing.T) {
 	runtime.KeepAlive(s)
 }
 
-func TestNothingRunsWhenNothingIsPending(t *testing.T) {
-	s := open(t, Config{})
-	mustKeep(t, s, "k", forEver("v"))
-	settled(t, s)
-	s.running.Wait() // the barrier's goroutine ends by itself
-	mustKeep(t, s, "l", forEver("v"))
-	settled(t, s)
-	s.running.Wait()
-	if s.settler.Load() {
-		t.Error("the barrier is taken for running")
-	}
-}
-
 func TestAValueThatIsReadStaysInTheWindow(t *testing.T) {
 	const budget, cost = 1 << 20, 1 << 10
 	s := open(t, Config{OwnedBytes: budget})
@@ -131,7 +118,7 @@ func TestAValueThatIsReadStaysInTheWindow(t *testing.T) {
 	}
 	waits := func(key string) bool {
 		h := s.hash(key)
-		e := s.stripe(h).front[h]
+		e := s.stripe(h).entries.find(h)
 		return e != nil && e.inWindow
 	}
 	settled(t, s)
@@ -163,10 +150,9 @@ func TestRoomThatIsFreedIsUsedAtOnce(t *testing.T) {
 				s.Drop(fmt.Sprint(i))
 			}
 		}
-		g.cache.Wait()
-		settled(t, s)
-		if st := s.Stats(); g.held.Load() != 0 || g.waiting.Load() != 0 || g.window.bytes != 0 || st.Owned != (Usage{}) {
-			t.Fatalf("round %d: emptied, yet %d bytes are held, %d wait, %d are in the window, %+v", round, g.held.Load(), g.waiting.Load(), g.window.bytes, st.Owned)
+		g.settle()
+		if st := s.Stats(); g.held.Load() != 0 || g.waiting != 0 || g.window.bytes != 0 || st.Owned != (Usage{}) {
+			t.Fatalf("round %d: emptied, yet %d bytes are held, %d wait, %d are in the window, %+v", round, g.held.Load(), g.waiting, g.window.bytes, st.Owned)
 		}
 	}
 }

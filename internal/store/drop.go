@@ -17,7 +17,7 @@ func (s *Store) Drop(key string) {
 			f.void.Store(true)
 		}
 	}
-	if e := s.find(st, h); e != nil && e.key == key {
+	if e := st.entries.find(h); e != nil && e.key == key {
 		s.discard(st, e)
 	}
 }
@@ -39,20 +39,23 @@ func (s *Store) Clear() {
 	for i := range s.stripes {
 		st := &s.stripes[i]
 		st.mu.Lock()
-		for _, e := range st.front {
-			if e.since < cleared {
+		for e := range st.entries.each {
+			if e.since < cleared && e.home.waits(e) {
 				s.discard(st, e)
 			}
 		}
 		st.mu.Unlock()
 	}
 	for _, g := range s.segments() {
-		if g == nil {
-			continue
+		if g != nil {
+			g.clear()
 		}
-		g.settling.Lock()
-		g.cache.Clear()
-		g.settling.Unlock()
+	}
+	for i := range s.stripes { // their tables were as large as what was in them
+		st := &s.stripes[i]
+		st.mu.Lock()
+		st.entries.rebuild()
+		st.mu.Unlock()
 	}
 }
 
@@ -71,7 +74,7 @@ func (s *Store) Replace(key string, old, v *Value) bool {
 	st := s.stripe(h)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	e := s.find(st, h)
+	e := st.entries.find(h)
 	if e == nil || s.live(e, key) != old {
 		return false
 	}
@@ -87,6 +90,6 @@ func (s *Store) Replace(key string, old, v *Value) bool {
 // discard kills e and removes it wherever it is. Its stripe is locked.
 func (s *Store) discard(st *stripe, e *entry) {
 	e.kill()
-	st.forget(e)
 	e.home.remove(e)
+	st.entries.remove(e)
 }

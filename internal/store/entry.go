@@ -6,21 +6,23 @@ import "sync/atomic"
 // shows: the entry, its Value, ristretto's two map slots and its counters.
 const overhead = 448
 
-// entry is the handle that stands for one key in the window, in the queue to
-// ristretto and in ristretto. It is made by one Keep and never used for another,
-// so that killing it is enough to make what it holds unreachable, wherever
-// ristretto may still show it.
+// entry is the handle that stands for one key in the index, in the window and in
+// ristretto. It is made by one Keep and never used for another, so that killing it
+// is enough to make what it holds unreachable, wherever it may still be shown.
 type entry struct {
-	key     string
-	hash    uint64
-	cost    int64
-	since   uint64                // the epoch in which the fill began
-	tags    []string              // of the value; Replace does not change them
-	home    *segment              // whose budget it is charged to
-	value   atomic.Pointer[Value] // nil: dead
-	checked atomic.Uint64         // the epoch up to which no tag of it has been dropped
-	used    atomic.Bool           // kept or read since the window last looked
-	left    atomic.Bool           // ristretto has let go of it
+	hash  uint64
+	key   string
+	value atomic.Pointer[Value] // nil: dead
+	since uint64                // the epoch in which the fill began
+	home  *segment              // whose budget it is charged to
+	noted atomic.Uint32         // how often ristretto has been told of a use of late: see segment.full
+	used  atomic.Bool           // kept or read since the window last looked
+	left  atomic.Bool           // ristretto has let go of it
+	out   atomic.Bool           // taken out of the index
+	cost  int64
+
+	tags    []string      // of the value; Replace does not change them
+	checked atomic.Uint64 // the epoch up to which no tag of it has been dropped
 
 	// Guarded by home.mu.
 	inWindow   bool

@@ -98,48 +98,47 @@ func (f *Fill) Keep(v *Value, now int64) bool {
 	defer s.life.RUnlock()
 	st := s.stripe(f.hash)
 	st.mu.Lock()
-	g := s.keep(f, st, v, now)
+	g, crowded := s.keep(f, st, v, now)
 	st.mu.Unlock()
-	if g == nil {
-		return false
+	if crowded {
+		g.settle()
 	}
-	if g.queued.Load() > 0 {
-		s.wake()
-	}
-	if g.crowded() {
-		s.settle(g)
-	}
-	return true
+	return g != nil
 }
 
-// keep returns the segment that took v, nil if none did. The stripe is locked.
-func (s *Store) keep(f *Fill, st *stripe, v *Value, now int64) *segment {
+// keep returns the segment that took v, nil if none did, and whether that should settle.
+// The stripe is locked.
+func (s *Store) keep(f *Fill, st *stripe, v *Value, now int64) (g *segment, crowded bool) {
 	if !f.end(st) || s.closed || v == nil {
-		return nil
+		return nil, false
 	}
 	if f.VoidFor(v.Tags) {
 		s.discarded.Add(1)
-		return nil
+		return nil, false
 	}
-	g := s.segmentFor(v)
+	g = s.segmentFor(v)
 	if g == nil {
-		return nil
+		return nil, false
 	}
-	old := s.find(st, f.hash)
-	if old != nil {
+	e := &entry{key: f.key, hash: f.hash, cost: charge(f.key, v), since: f.since, tags: v.Tags, home: g}
+	if old := st.entries.find(f.hash); old != nil {
 		if ov := s.live(old, f.key); ov != nil && now < ov.Until && outranks(ov, v) {
-			return nil
+			return nil, false
+		}
+		if old.home == g {
+			e.noted.Store(old.noted.Load())
 		}
 		s.discard(st, old)
 	}
-	e := &entry{key: f.key, hash: f.hash, cost: charge(f.key, v), since: f.since, tags: v.Tags, home: g}
 	e.checked.Store(f.since)
 	e.used.Store(true) // being kept is a use: old entries must not outlast a fresh one
 	e.value.Store(v)
 	s.usage.add(v.Replica, e.cost)
-	st.put(e)
-	s.rejected.Add(g.admit(e))
-	return g
+	g.note(e)
+	st.entries.put(e)
+	lost, crowded := g.admit(s, e)
+	s.rejected.Add(lost)
+	return g, crowded
 }
 
 // outranks reports whether kept, which is live, stays although v has been loaded.

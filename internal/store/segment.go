@@ -9,12 +9,19 @@ import (
 
 const (
 	windowShare    = 10      // the window is a tenth of a segment
-	pendingShare   = 16      // at most about a sixteenth waits for ristretto's confirmation
+	pendingShare   = 16      // at most about a sixteenth waits for ristretto to apply it
 	pendingEntries = 8 << 10 // and at most this many, well below ristretto's queue of 32Ki
 	counterBytes   = 128     // one admission counter for each so many bytes of budget
 	never          = 1 << 32 // seconds: ristretto has nothing to expire, its ticker should not run
 	minCounters    = 1 << 10
 	maxCounters    = 1 << 24
+
+	// Ristretto counts uses up to 15, and whether there was one before, and halves the
+	// counts when it has counted as many uses as it has counters. To tell it of more
+	// would change nothing but the time to the next halving.
+	enough    = 16
+	noteBits  = 5 // a count up to enough fits
+	noteCount = 1<<noteBits - 1
 )
 
 // segment is the memory of one budget: a recency window in front of ristretto.
@@ -23,28 +30,39 @@ const (
 // after a Del of what was handed before. As ristretto applies its queue in order
 // and ShouldUpdate keeps Set from changing anything beside the queue, it never
 // sees a Set for a key that it holds, which it would not handle.
+//
+// Values are found in the store's own index, so that ristretto hears of uses alone,
+// and of no more of them than it can count.
 type segment struct {
 	cache *ristretto.Cache[uint64, *entry]
 	room  int64 // ristretto's share of the budget
 	usage *usage
 
-	held    atomic.Int64 // cost of what ristretto holds or has in its queue
-	waiting atomic.Int64 // cost of pending
-	queued  atomic.Int64 // length of pending
+	held atomic.Int64 // cost of what ristretto holds or has in its queue
 
-	mu      sync.Mutex // guards window and pending, and orders a hand-over against a Del of the same entry
+	// full is the noted of an entry of which ristretto need not hear for now: enough, and
+	// above it the number of times that ristretto has halved its counts, as far as can be told.
+	full   atomic.Uint32
+	notes  atomic.Uint64 // uses that ristretto has been told of
+	period uint64        // of them between two halvings
+
+	mu      sync.Mutex // guards all below, and orders a hand-over against a Del of the same entry
 	window  window
-	pending []*entry // handed to ristretto since the last barrier
+	waiting int64 // cost of what may wait in ristretto's queue
+	queued  int64 // and the number
 
-	settling sync.Mutex // one barrier, or one sweep, at a time
+	settling sync.Mutex // one wait for ristretto's queue, or one Clear, at a time
 }
 
 func newSegment(s *Store, budget int64) (*segment, error) {
 	g := &segment{usage: &s.usage}
 	g.window.limit = budget / windowShare
 	g.room = max(budget-g.window.limit, 1)
+	counters := min(max(budget/counterBytes, minCounters), maxCounters)
+	g.period = uint64(counters)
+	g.full.Store(enough)
 	cache, err := ristretto.NewCache(&ristretto.Config[uint64, *entry]{
-		NumCounters:            min(max(budget/counterBytes, minCounters), maxCounters),
+		NumCounters:            counters,
 		MaxCost:                g.room,
 		BufferItems:            64,
 		IgnoreInternalCost:     true,
@@ -52,7 +70,7 @@ func newSegment(s *Store, budget int64) (*segment, error) {
 		KeyToHash:              func(h uint64) (uint64, uint64) { return h, 0 },
 		ShouldUpdate:           func(_, _ *entry) bool { return false },
 		// The callbacks run on ristretto's one goroutine: they take no lock. Those for
-		// deletions carry no entry.
+		// deletions carry no entry. OnExit follows the other two.
 		OnEvict: func(i *ristretto.Item[*entry]) {
 			if e := i.Value; e != nil && e.kill() != nil && e.since >= s.epochs.cleared.Load() {
 				s.evictions.Add(1)
@@ -67,6 +85,7 @@ func newSegment(s *Store, budget int64) (*segment, error) {
 			if e != nil {
 				e.kill()
 				g.release(e)
+				s.stripe(e.hash).entries.remove(e)
 			}
 		},
 	})
@@ -81,50 +100,50 @@ func (g *segment) release(e *entry) {
 	}
 }
 
-// find returns the entry that ristretto holds for hash. A miss does not count as
-// a use; a hit does, as ristretto has no other way to read.
-func (g *segment) find(hash uint64) *entry {
-	if _, ok := g.cache.GetTTL(hash); !ok {
-		return nil
+// note tells ristretto that e has been used.
+func (g *segment) note(e *entry) {
+	full, noted := g.full.Load(), e.noted.Load()
+	halved := (full - noted) >> noteBits
+	e.noted.Store(full&^noteCount | min(noted&noteCount>>min(halved, noteBits)+1, enough))
+	g.cache.Get(e.hash)
+	if g.notes.Add(1)%g.period == 0 {
+		g.full.Add(1 << noteBits)
 	}
-	e, _ := g.cache.Get(hash)
-	return e
 }
 
 // admit takes in a new entry: straight into ristretto while that has room for
 // it, through the window otherwise. It returns how many entries it handed to
-// ristretto that could not be queued.
-func (g *segment) admit(e *entry) (lost uint64) {
+// ristretto that could not be queued, and whether so much may be in ristretto's queue
+// that the keeper should settle.
+func (g *segment) admit(s *Store, e *entry) (lost uint64, crowded bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.held.Load()+e.cost <= g.room {
-		return g.hand(e)
+		lost = g.hand(s, e)
+	} else {
+		for o := g.window.overflow(e.cost); o != nil; o = g.window.overflow(e.cost) {
+			lost += g.hand(s, o)
+		}
+		g.window.push(e)
 	}
-	for o := g.window.overflow(e.cost); o != nil; o = g.window.overflow(e.cost) {
-		lost += g.hand(o)
-	}
-	g.window.push(e)
-	return lost
+	return lost, g.queued > pendingEntries || g.waiting > g.room/pendingShare
 }
 
-// hand gives e to ristretto. It stays in its stripe's front until the next
-// barrier, for ristretto does not show it before it has applied its queue.
-// g.mu is held.
-func (g *segment) hand(e *entry) (lost uint64) {
-	g.pending = append(g.pending, e)
-	g.waiting.Add(e.cost)
-	g.queued.Add(1)
-	if e.value.Load() == nil {
-		return 0
+// hand gives e to ristretto. g.mu is held.
+func (g *segment) hand(s *Store, e *entry) (lost uint64) {
+	if e.value.Load() != nil {
+		g.waiting += e.cost
+		g.queued++
+		g.held.Add(e.cost)
+		if g.cache.Set(e.hash, e, e.cost) {
+			return 0
+		}
+		g.release(e)
+		if e.kill() != nil {
+			lost = 1
+		}
 	}
-	g.held.Add(e.cost)
-	if g.cache.Set(e.hash, e, e.cost) {
-		return 0
-	}
-	g.release(e)
-	if e.kill() != nil {
-		lost = 1
-	}
+	s.stripe(e.hash).entries.remove(e)
 	return lost
 }
 
@@ -141,9 +160,34 @@ func (g *segment) remove(e *entry) {
 	}
 }
 
-// crowded reports whether so much waits for confirmation that a keeper should
-// wait for the barrier. It bounds memory, and keeps ristretto's queue from
-// overflowing.
-func (g *segment) crowded() bool {
-	return g.queued.Load() > pendingEntries || g.waiting.Load() > g.room/pendingShare
+// waits reports whether e is in the window.
+func (g *segment) waits(e *entry) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return e.inWindow
+}
+
+// settle waits until ristretto has applied what it has been handed. It bounds memory, and
+// keeps ristretto's queue from overflowing. The caller holds the store's life, and no stripe.
+func (g *segment) settle() {
+	g.settling.Lock()
+	defer g.settling.Unlock()
+	g.mu.Lock()
+	cost, n := g.waiting, g.queued
+	g.mu.Unlock()
+	if n == 0 {
+		return
+	}
+	g.cache.Wait()
+	g.mu.Lock()
+	g.waiting -= cost
+	g.queued -= n
+	g.mu.Unlock()
+}
+
+// clear empties ristretto.
+func (g *segment) clear() {
+	g.settling.Lock()
+	defer g.settling.Unlock()
+	g.cache.Clear()
 }

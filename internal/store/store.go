@@ -5,9 +5,9 @@
 //
 // Ristretto decides what stays, but it alone could not promise that: it applies
 // what it is told later, in part, and not in every order. So it holds handles
-// (entry), which the store kills in place. Striped locks guard the open fills and
-// the entries that ristretto does not show: those in a recency window before it,
-// and those handed to it that a barrier has not yet confirmed.
+// (entry), which the store kills in place, and which readers find in an index of the store's
+// own, without a lock. Striped locks guard the open fills and order what changes the index.
+// Before ristretto there is a recency window, for it gives new keys no time to prove themselves.
 //
 // The package reads no clock. The host passes the time, in nanoseconds on a
 // clock of its own.
@@ -50,9 +50,6 @@ type Store struct {
 	life    sync.RWMutex // held shared by all that writes to ristretto; guards closed
 	closed  bool
 	closing sync.Once
-	done    chan struct{}  // closed by Close
-	settler atomic.Bool    // settleAll runs
-	running sync.WaitGroup // settleAll
 }
 
 // New makes an empty store. It takes little memory until something is kept.
@@ -64,7 +61,7 @@ func New(cfg Config) (*Store, error) {
 	if cfg.OwnedBytes == 0 {
 		cfg.OwnedBytes = DefaultOwnedBytes
 	}
-	s := &Store{seed: maphash.MakeSeed(), hashMask: math.MaxUint64, cfg: cfg, done: make(chan struct{})}
+	s := &Store{seed: maphash.MakeSeed(), hashMask: math.MaxUint64, cfg: cfg}
 	s.epochs.seed = s.seed
 	return s, nil
 }
@@ -75,7 +72,7 @@ func (s *Store) hash(key string) uint64 { return maphash.String(s.seed, key) & s
 func (s *Store) stripe(h uint64) *stripe { return &s.stripes[h>>(64-stripeBits)] }
 
 // Get returns what is kept for key and may be used at now, nil if there is
-// nothing. A hit allocates nothing and takes no lock that all keys share.
+// nothing. A hit is a use of the value, allocates nothing and takes no lock.
 func (s *Store) Get(key string, now int64) *Value {
 	if v := s.Peek(key); v != nil && now < v.Until {
 		return v
@@ -84,51 +81,31 @@ func (s *Store) Get(key string, now int64) *Value {
 }
 
 // Peek returns what is kept for key even past its Until, as long as memory holds
-// it, and nil otherwise. To ristretto it is a use like any other.
+// it, and nil otherwise. It is a use of the value, as Get is.
 func (s *Store) Peek(key string) *Value {
 	h := s.hash(key)
-	st := s.stripe(h)
-	if !st.enter() {
+	e := s.stripe(h).entries.find(h)
+	if e == nil {
 		return nil
 	}
-	v := s.look(st, h, key)
-	st.leave()
+	v := s.live(e, key)
+	if v != nil && (e.noted.Load() != e.home.full.Load() || !e.used.Load()) {
+		s.use(e)
+	}
 	return v
 }
 
-func (s *Store) look(st *stripe, h uint64, key string) *Value {
-	for {
-		moved := st.moved.Load()
-		if g := s.owned.Load(); g != nil {
-			if e, ok := g.cache.Get(h); ok {
-				if v := s.live(e, key); v != nil {
-					return v
-				}
-			}
-		}
-		if g := s.replica.Load(); g != nil {
-			if e, ok := g.cache.Get(h); ok {
-				if v := s.live(e, key); v != nil {
-					return v
-				}
-			}
-		}
-		st.mu.RLock()
-		e := st.front[h]
-		again := st.moved.Load() != moved
-		st.mu.RUnlock()
-		if e != nil {
-			if v := s.live(e, key); v != nil {
-				if !e.used.Load() {
-					e.used.Store(true)
-				}
-				return v
-			}
-		}
-		if !again {
-			return nil
-		}
-		// An entry has left front since ristretto was asked: it may be there by now.
+// use notes that e has been read, for the policies that decide what stays.
+func (s *Store) use(e *entry) {
+	if !e.used.Load() {
+		e.used.Store(true)
+	}
+	if e.noted.Load() == e.home.full.Load() {
+		return
+	}
+	if st := s.stripe(e.hash); st.enter() {
+		e.home.note(e)
+		st.leave()
 	}
 }
 
@@ -153,61 +130,17 @@ func (s *Store) live(e *entry, key string) *Value {
 	return v
 }
 
-// find returns the one entry that may be live for hash h. The stripe is locked.
-func (s *Store) find(st *stripe, h uint64) *entry {
-	if e := st.front[h]; e != nil {
-		return e
-	}
-	for _, g := range s.segments() {
-		if g == nil {
-			continue
-		}
-		if e := g.find(h); e != nil {
-			return e
-		}
-	}
-	return nil
-}
-
 // Range calls fn for the values kept, until fn returns false. Values whose Until
 // has passed are among them. What is kept or dropped meanwhile may be left out.
 // fn may use the store.
 func (s *Store) Range(fn func(key string, v *Value) bool) {
-	for _, e := range s.entries() {
-		if v := s.live(e, e.key); v != nil && !fn(e.key, v) {
-			return
-		}
-	}
-}
-
-// entries collects the entries of all places, each once. Those in front come
-// first: an entry that moves on meanwhile is then found in ristretto, or twice.
-func (s *Store) entries() []*entry {
-	s.life.RLock()
-	defer s.life.RUnlock()
-	var all []*entry
-	seen := make(map[*entry]bool)
 	for i := range s.stripes {
-		st := &s.stripes[i]
-		st.mu.RLock()
-		for _, e := range st.front {
-			all = append(all, e)
-			seen[e] = true
-		}
-		st.mu.RUnlock()
-	}
-	for _, g := range s.segments() {
-		if g == nil {
-			continue
-		}
-		g.cache.IterValues(func(e *entry) (stop bool) {
-			if !seen[e] {
-				all = append(all, e)
+		for e := range s.stripes[i].entries.each {
+			if v := s.live(e, e.key); v != nil && !fn(e.key, v) {
+				return
 			}
-			return false
-		})
+		}
 	}
-	return all
 }
 
 // segments returns both segments, nil for those that do not exist.
@@ -248,16 +181,15 @@ func (s *Store) Close() {
 		s.closed = true
 		s.life.Unlock()
 		s.epochs.clear() // what goes now has not been evicted
-		close(s.done)
-		s.running.Wait()
 		for i := range s.stripes {
 			st := &s.stripes[i]
 			st.shut()
 			st.mu.Lock()
-			for _, e := range st.front {
+			for e := range st.entries.each {
 				e.kill()
 			}
-			st.front, st.fills = nil, nil
+			st.entries.table.Store(nil)
+			st.fills = nil
 			st.mu.Unlock()
 		}
 		for _, g := range s.segments() {

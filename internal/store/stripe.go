@@ -11,15 +11,16 @@ const (
 	stripes    = 1 << stripeBits
 )
 
-// stripe holds what the store itself knows of the keys that hash to it.
+// stripe holds what the store knows of the keys that hash to it.
 type stripe struct {
-	mu    sync.RWMutex      // guards front and fills, and orders all that changes what is kept for a key
-	front map[uint64]*entry // by hash: entries in the window, and those that ristretto has not yet confirmed
-	fills map[uint64]*Fill  // by hash: the open fills, a list each
+	entries index
 
-	moved  atomic.Uint32 // counts the times that entries left front for ristretto
-	inside atomic.Int64  // readers that may be in ristretto; far below zero once the store has closed
-	_      [64]byte      // keeps neighbours off the cache line that readers write
+	mu    sync.Mutex       // guards fills, and orders all that changes what is kept for a key
+	fills map[uint64]*Fill // by hash: the open fills, a list each
+	_     [64]byte         // keeps readers off the cache line that noting writes
+
+	inside atomic.Int64 // goroutines that may be in ristretto's Get; far below zero once the store has closed
+	_      [64]byte
 }
 
 const shut = -1 << 40
@@ -41,21 +42,5 @@ func (st *stripe) leave() { st.inside.Add(-1) }
 func (st *stripe) shut() {
 	for n := st.inside.Add(shut); n > shut; n = st.inside.Load() {
 		runtime.Gosched()
-	}
-}
-
-// put makes e the one entry for its hash in front. The stripe is locked.
-func (st *stripe) put(e *entry) {
-	if st.front == nil {
-		st.front = make(map[uint64]*entry)
-	}
-	st.front[e.hash] = e
-}
-
-// forget takes e out of front if it is there. The stripe is locked.
-func (st *stripe) forget(e *entry) {
-	if st.front[e.hash] == e {
-		delete(st.front, e.hash)
-		st.moved.Add(1)
 	}
 }
