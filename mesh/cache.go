@@ -131,8 +131,8 @@ func (c *Cache[V]) Get(ctx context.Context, key string, opts ...ReadOption) (V, 
 	if err := c.alive(); err != nil {
 		return zero, err
 	}
-	if len(opts) == 0 && c.c.opts.Observer == nil {
-		if v := c.c.quick(key); v != nil {
+	if len(opts) == 0 {
+		if v, _ := c.c.quick(ctx, key); v != nil {
 			return decoded[V](c.c, v)
 		}
 	}
@@ -149,24 +149,31 @@ func (c *Cache[V]) Lookup(ctx context.Context, key string, opts ...ReadOption) (
 	if err := c.alive(); err != nil {
 		return Entry[V]{}, err
 	}
+	if len(opts) == 0 {
+		if v, now := c.c.quick(ctx, key); v != nil {
+			return entryOf[V](c.c, key, outcome{value: v, source: sourceOf(v)}, now)
+		}
+	}
 	out, err := c.c.get(ctx, key, collect(opts))
 	if err != nil {
 		return Entry[V]{}, err
 	}
 	defer out.done()
+	return entryOf[V](c.c, key, out, c.c.m.clock.now())
+}
+
+// entryOf is what a caller at now is told of out.
+func entryOf[V any](c *core, key string, out outcome, now int64) (Entry[V], error) {
 	v := out.value
-	value, err := decoded[V](c.c, v)
+	value, err := decoded[V](c, v)
 	if err != nil {
 		return Entry[V]{}, err
 	}
-	now := c.c.m.clock.now()
-	e := Entry[V]{
+	return Entry[V]{
 		Key: key, Value: value, Source: out.source, Owner: v.Owner,
-		Age: max(0, left(now, v.Began)), TTL: left(v.Expires, now),
+		Age: max(0, left(now, v.Began)), TTL: left(v.Expires, now), Stale: out.stale(now),
 		ETag: v.ETag, Version: v.Version, Tags: v.Tags,
-	}
-	e.Stale = out.stale(now)
-	return e, nil
+	}, nil
 }
 
 // GetMany returns the values of keys. Questions to one owner travel in one

@@ -236,24 +236,3 @@ func TestEveryReadGivesTheSameDecodedValue(t *testing.T) {
 		}
 	})
 }
-
-// BenchmarkLocalHit shows that no option costs a local hit an allocation.
-func BenchmarkLocalHit(b *testing.B) {
-	for name, opts := range map[string]mesh.Options{"no options": {}, "all options": everything()} {
-		b.Run(name, func(b *testing.B) {
-			members := testenv.Mesh(b, 1, testenv.MeshConfig{})
-			from := loader.Of(func(_ context.Context, key string) (record, error) { return record{key}, nil })
-			c := testenv.Caches(b, members, "c", from, opts)[0]
-			ctx := context.Background()
-			if _, err := c.Get(ctx, "key"); err != nil {
-				b.Fatal(err)
-			}
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := c.Get(ctx, "key"); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}

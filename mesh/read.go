@@ -35,23 +35,37 @@ func (c *core) read(ctx context.Context, key string, o readOptions) (outcome, er
 }
 
 // quick answers the plain read of a fresh value that this member holds, which is what
-// most reads are: nil, and nothing is counted, where there is anything to consider.
-func (c *core) quick(key string) *storeValue {
-	now := c.m.clock.now()
-	if c.opts.MaxIsolation > 0 || c.m.host.asleep(now) {
-		return nil
+// most reads are, and tells when it was: nil, and nothing is counted nor told to the
+// observer, where there is anything to consider.
+func (c *core) quick(ctx context.Context, key string) (v *storeValue, now int64) {
+	now = c.m.clock.now()
+	v = c.store.Get(key, now)
+	if v == nil || !c.plain(v, now) {
+		return nil, now
 	}
-	v, vw := c.store.Peek(key), c.m.host.view.Load()
-	if v == nil || now >= v.Until || now >= v.Refresh || v.NotFound || v.View.Load() != vw.Number || vw.Fenced(now) {
-		return nil
-	}
+	counter := c.stats.at(key)
 	if v.Replica {
 		v.Reads.Add(1)
-		c.stats.at(key).replicaHits.Add(1)
+		counter.replicaHits.Add(1)
 	} else {
-		c.stats.at(key).hits.Add(1)
+		counter.hits.Add(1)
 	}
-	return v
+	if c.opts.Observer != nil {
+		c.tellRead(ctx, key, outcome{value: v, source: sourceOf(v)}, nil, now)
+	}
+	return v, now
+}
+
+// plain reports whether v, which memory holds, may be answered at now as it is.
+func (c *core) plain(v *storeValue, now int64) bool {
+	if now >= v.Refresh || v.NotFound || now-c.m.host.ticked.Load() >= int64(c.m.cfg.Lease) {
+		return false
+	}
+	if limit := c.opts.MaxIsolation; limit > 0 && c.m.cutOff(now) > limit {
+		return false
+	}
+	vw := c.m.host.view.Load()
+	return v.View.Load() == vw.Number && !vw.Waking && !vw.Fenced(now)
 }
 
 // recall answers from this member's memory.

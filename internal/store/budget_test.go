@@ -119,7 +119,7 @@ func TestAValueThatIsReadStaysInTheWindow(t *testing.T) {
 	waits := func(key string) bool {
 		h := s.hash(key)
 		e := s.stripe(h).entries.find(h)
-		return e != nil && e.inWindow
+		return e != nil && e.is(inWindow)
 	}
 	settled(t, s)
 	if !waits("hot") || waits("cold") {

@@ -10,24 +10,32 @@ const overhead = 448
 // ristretto. It is made by one Keep and never used for another, so that killing it
 // is enough to make what it holds unreachable, wherever it may still be shown.
 type entry struct {
-	hash  uint64
-	key   string
-	value atomic.Pointer[Value] // nil: dead
-	since uint64                // the epoch in which the fill began
-	home  *segment              // whose budget it is charged to
-	noted atomic.Uint32         // how often ristretto has been told of a use of late: see segment.full
-	used  atomic.Bool           // kept or read since the window last looked
-	left  atomic.Bool           // ristretto has let go of it
-	out   atomic.Bool           // taken out of the index
-	cost  int64
+	// What a hit reads comes first, in one cache line's bytes.
+	hash    uint64
+	key     string
+	value   atomic.Pointer[Value] // nil: dead
+	since   uint64                // the epoch in which the fill began
+	checked atomic.Uint64         // the epoch up to which no tag of it has been dropped; the last there is if it has none
+	home    *segment              // whose budget it is charged to
+	noted   atomic.Uint32         // how often ristretto has been told of a use of late: see segment.full
+	flags   atomic.Uint32
 
-	tags    []string      // of the value; Replace does not change them
-	checked atomic.Uint64 // the epoch up to which no tag of it has been dropped
-
-	// Guarded by home.mu.
-	inWindow   bool
-	prev, next *entry
+	cost       int64
+	prev, next *entry // in the window; guarded by home.mu
 }
+
+const (
+	used     = 1 << iota // kept or read since the window last looked
+	left                 // ristretto has let go of it
+	out                  // taken out of the index
+	inWindow             // guarded by home.mu
+)
+
+func (e *entry) is(flag uint32) bool { return e.flags.Load()&flag != 0 }
+
+// set and unset report whether that has changed anything.
+func (e *entry) set(flag uint32) bool   { return e.flags.Or(flag)&flag == 0 }
+func (e *entry) unset(flag uint32) bool { return e.flags.And(^flag)&flag != 0 }
 
 // charge returns what an entry for v under key costs.
 func charge(key string, v *Value) int64 {

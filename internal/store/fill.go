@@ -1,6 +1,9 @@
 package store
 
-import "sync/atomic"
+import (
+	"math"
+	"sync/atomic"
+)
 
 // Fill is one load or fetch that may end in a kept value. Whatever is dropped
 // while it is open voids it. Each Fill must be ended, by Keep or by End.
@@ -120,7 +123,7 @@ func (s *Store) keep(f *Fill, st *stripe, v *Value, now int64) (g *segment, crow
 	if g == nil {
 		return nil, false
 	}
-	e := &entry{key: f.key, hash: f.hash, cost: charge(f.key, v), since: f.since, tags: v.Tags, home: g}
+	e := &entry{key: f.key, hash: f.hash, cost: charge(f.key, v), since: f.since, home: g}
 	if old := st.entries.find(f.hash); old != nil {
 		if ov := s.live(old, f.key); ov != nil && now < ov.Until && outranks(ov, v) {
 			return nil, false
@@ -130,8 +133,11 @@ func (s *Store) keep(f *Fill, st *stripe, v *Value, now int64) (g *segment, crow
 		}
 		s.discard(st, old)
 	}
-	e.checked.Store(f.since)
-	e.used.Store(true) // being kept is a use: old entries must not outlast a fresh one
+	e.checked.Store(math.MaxUint64)
+	if len(v.Tags) > 0 {
+		e.checked.Store(f.since)
+	}
+	e.set(used) // being kept is a use: old entries must not outlast a fresh one
 	e.value.Store(v)
 	s.usage.add(v.Replica, e.cost)
 	g.note(e)

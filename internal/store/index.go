@@ -68,7 +68,7 @@ func (x *index) put(e *entry) {
 
 // remove takes e out for good. It needs no lock.
 func (x *index) remove(e *entry) {
-	e.out.Store(true)
+	e.set(out)
 	p := x.table.Load()
 	if p == nil {
 		return
@@ -111,7 +111,7 @@ func (x *index) rebuild() *table {
 	// What has been removed since it was copied may have been found in the old table alone.
 	// What is removed from now on is looked for in the new one.
 	for i := range t {
-		if e := t[i].Load(); e != nil && e.out.Load() {
+		if e := t[i].Load(); e != nil && e.is(out) {
 			t[i].CompareAndSwap(e, gone)
 		}
 	}
@@ -125,7 +125,7 @@ func (x *index) each(yield func(*entry) bool) {
 		return
 	}
 	for i := range *p {
-		if e := (*p)[i].Load(); e != nil && e != gone && !e.out.Load() && !yield(e) {
+		if e := (*p)[i].Load(); e != nil && e != gone && !e.is(out) && !yield(e) {
 			return
 		}
 	}

@@ -95,7 +95,7 @@ func newSegment(s *Store, budget int64) (*segment, error) {
 
 // release gives back what e was charged while ristretto had it.
 func (g *segment) release(e *entry) {
-	if e.left.CompareAndSwap(false, true) {
+	if e.set(left) {
 		g.held.Add(-e.cost)
 	}
 }
@@ -153,7 +153,7 @@ func (g *segment) hand(s *Store, e *entry) (lost uint64) {
 func (g *segment) remove(e *entry) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if e.inWindow {
+	if e.is(inWindow) {
 		g.window.unlink(e)
 	} else {
 		g.cache.Del(e.hash)
@@ -164,7 +164,7 @@ func (g *segment) remove(e *entry) {
 func (g *segment) waits(e *entry) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return e.inWindow
+	return e.is(inWindow)
 }
 
 // settle waits until ristretto has applied what it has been handed. It bounds memory, and

@@ -89,7 +89,7 @@ func (s *Store) Peek(key string) *Value {
 		return nil
 	}
 	v := s.live(e, key)
-	if v != nil && (e.noted.Load() != e.home.full.Load() || !e.used.Load()) {
+	if v != nil && (e.noted.Load() != e.home.full.Load() || !e.is(used)) {
 		s.use(e)
 	}
 	return v
@@ -97,8 +97,8 @@ func (s *Store) Peek(key string) *Value {
 
 // use notes that e has been read, for the policies that decide what stays.
 func (s *Store) use(e *entry) {
-	if !e.used.Load() {
-		e.used.Store(true)
+	if !e.is(used) {
+		e.set(used)
 	}
 	if e.noted.Load() == e.home.full.Load() {
 		return
@@ -115,14 +115,11 @@ func (s *Store) live(e *entry, key string) *Value {
 	if v == nil || e.key != key || e.since < s.epochs.cleared.Load() {
 		return nil
 	}
-	if len(e.tags) == 0 {
-		return v
-	}
 	now := s.epochs.now.Load()
 	if e.checked.Load() >= now {
 		return v
 	}
-	if s.epochs.void(e.since, e.tags) {
+	if s.epochs.void(e.since, v.Tags) {
 		e.retire(v)
 		return nil
 	}

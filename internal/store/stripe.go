@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	stripeBits = 7
+	stripeBits = 5
 	stripes    = 1 << stripeBits
 )
 

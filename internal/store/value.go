@@ -6,26 +6,28 @@ import "sync/atomic"
 // Replace, apart from its atomic fields. Callers of Get share it. The budget counts
 // len(Data): a Data that is a part of a larger array keeps the whole array alive.
 type Value struct {
-	Data     []byte // the value as it travels; shared, never changed
-	Began    int64  // when its load began, on the host's monotonic clock, in ns
-	Expires  int64  // fresh until then; math.MaxInt64 means for ever
-	Until    int64  // kept until then; Get never returns the value from then on
-	Refresh  int64  // from then on a read is the host's cue to renew the value; the store ignores it
-	Cost     int64  // bytes charged beside key and overhead; 0 means len(Data)
-	Replica  bool   // counted as a replica
-	NotFound bool   // a remembered absence
-	Owner    string // the member that gave the value
-	ETag     string // the origin's validator, for conditional loads
-	Version  uint64 // the origin's own version; 0 means that it has none
-	Tags     []string
+	// What a hit reads comes first, in one cache line's bytes.
 
-	View  atomic.Uint64 // the view under which the host last judged whether it owns the key
+	Data     []byte              // the value as it travels; shared, never changed
+	Until    int64               // kept until then; Get never returns the value from then on
+	Refresh  int64               // from then on a read is the host's cue to renew the value; the store ignores it
+	View     atomic.Uint64       // the view under which the host last judged whether it owns the key
+	decoded  atomic.Pointer[any] // what Data decodes to, so that it is decoded once
+	Reads    atomic.Uint32       // reads of a replica; the host's to count
+	Replica  bool                // counted as a replica
+	NotFound bool                // a remembered absence
+
+	Expires int64  // fresh until then; math.MaxInt64 means for ever
+	Began   int64  // when its load began, on the host's monotonic clock, in ns
+	Owner   string // the member that gave the value
+	ETag    string // the origin's validator, for conditional loads
+	Version uint64 // the origin's own version; 0 means that it has none
+	Tags    []string
+	Cost    int64 // bytes charged beside key and overhead; 0 means len(Data)
+
 	Heat  atomic.Uint64 // how often others ask for the key; the host's to count
-	Reads atomic.Uint32 // reads of a replica; the host's to count
 	Busy  atomic.Int64  // until when the host takes a renewal to be under way
 	Retry atomic.Int64  // until when the host does not try again after a load that failed
-
-	decoded atomic.Pointer[any] // what Data decodes to, so that it is decoded once
 }
 
 // Decoded returns what SetDecoded has stored, and whether it has stored anything.

@@ -14,7 +14,7 @@ type window struct {
 
 // push puts e in as the newest.
 func (w *window) push(e *entry) {
-	e.inWindow = true
+	e.set(inWindow)
 	e.prev, e.next = nil, w.newest
 	if w.newest != nil {
 		w.newest.prev = e
@@ -38,7 +38,7 @@ func (w *window) unlink(e *entry) {
 		w.oldest = e.prev
 	}
 	e.prev, e.next = nil, nil
-	e.inWindow = false
+	e.unset(inWindow)
 	w.bytes -= e.cost
 }
 
@@ -51,7 +51,7 @@ func (w *window) overflow(cost int64) *entry {
 	for n := 0; w.oldest != nil && w.bytes+cost > w.limit; n++ {
 		e := w.oldest
 		w.unlink(e)
-		if n >= chances || e.value.Load() == nil || !e.used.Swap(false) {
+		if n >= chances || e.value.Load() == nil || !e.unset(used) {
 			return e
 		}
 		w.push(e)
