@@ -37,29 +37,21 @@ func (x *index) find(h uint64) *entry {
 	}
 }
 
-// put makes e the entry for its hash, in the place of another. The stripe is locked.
+// put puts e in. What there was for its hash has been removed. The stripe is locked.
 func (x *index) put(e *entry) {
 	p := x.table.Load()
 	if p == nil || (x.used+1)*4 > len(*p)*3 {
 		p = x.rebuild()
 	}
 	t := *p
-	var free *atomic.Pointer[entry]
 	for i := e.hash; ; i++ {
 		slot := &t[i&uint64(len(t)-1)]
-		switch o := slot.Load(); {
-		case o == nil:
-			if free == nil {
-				free = slot
-				x.used++
-			}
-			free.Store(e)
+		switch slot.Load() {
+		case nil:
+			x.used++
+			slot.Store(e)
 			return
-		case o == gone:
-			if free == nil {
-				free = slot
-			}
-		case o.hash == e.hash:
+		case gone:
 			slot.Store(e)
 			return
 		}
