@@ -167,7 +167,8 @@ func TestWhatDiesInTheWindowLeavesTheIndexWithIt(t *testing.T) {
 	}
 	fill("before")
 	v := forEver("v")
-	v.Tags = []string{"t"}
+	v.Tags, v.Cost = []string{"t"}, 2*cost // more than the others leave
+	settled(t, s)
 	mustKeep(t, s, "k", v)
 	s.DropTag("t")
 	h := s.hash("k")
