@@ -3,7 +3,7 @@ package store
 import "sync/atomic"
 
 // overhead is charged for an entry beside its key and value. It is what measurement
-// shows: the entry, its Value, ristretto's two map slots and its counters.
+// shows: the entry, its Value, its slot in the index, ristretto's two map slots and its counters.
 const overhead = 448
 
 // entry is the handle that stands for one key in the index, in the window and in

@@ -38,13 +38,14 @@ type segment struct {
 	room  int64 // ristretto's share of the budget
 	usage *usage
 
-	held atomic.Int64 // cost of what ristretto holds or has in its queue
-
 	// full is the noted of an entry of which ristretto need not hear for now: enough, and
 	// above it the number of times that ristretto has halved its counts, as far as can be told.
 	full   atomic.Uint32
-	notes  atomic.Uint64 // uses that ristretto has been told of
-	period uint64        // of them between two halvings
+	period uint64   // uses that ristretto is told of between two halvings
+	_      [64]byte // keeps readers off the cache line that keepers write
+
+	notes atomic.Uint64 // uses that ristretto has been told of
+	held  atomic.Int64  // cost of what ristretto holds or has in its queue
 
 	mu      sync.Mutex // guards all below, and orders a hand-over against a Del of the same entry
 	window  window
