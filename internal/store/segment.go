@@ -11,7 +11,7 @@ const (
 	windowShare    = 10      // the window is a tenth of a segment
 	pendingShare   = 16      // at most about a sixteenth waits for ristretto to apply it
 	pendingEntries = 8 << 10 // and at most this many, well below ristretto's queue of 32Ki
-	counterBytes   = 128     // one admission counter for each so many bytes of budget
+	counterBytes   = 96      // one admission counter for each so many bytes of budget
 	never          = 1 << 32 // seconds: ristretto has nothing to expire, its ticker should not run
 	minCounters    = 1 << 10
 	maxCounters    = 1 << 24
