@@ -92,9 +92,9 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 	m := &Mesh{
 		outbox: outbox{wake: make(chan struct{}, 1)},
 		cfg:    cfg, nc: nc, subj: subj, clock: newClock(cfg.Quorum > 0),
-		log:   cfg.Logger.With("mesh", cfg.Name, "id", cfg.ID),
-		done:  make(chan struct{}),
-		left:  make(chan struct{}),
+		log:  cfg.Logger.With("mesh", cfg.Name, "id", cfg.ID),
+		done: make(chan struct{}),
+		left: make(chan struct{}),
 	}
 	m.caches.Store(&map[string]*core{})
 	m.links.Store(&map[string]*link{})
