@@ -5,12 +5,14 @@ import (
 	"fmt"
 )
 
+const ratioTitle = "Hit ratio at the same live heap"
+
 // hitRatios compares what a member's memory remembers with what otter does, at
 // the same live heap.
 func hitRatios(ctx context.Context, p plan) ([]table, error) {
 	const budget = 16 << 20
 	t := table{
-		Title: "Hit ratio at the same live heap",
+		Title: ratioTitle,
 		Text: "One caller reads through one member with MaxBytes 16 MiB and no replicas, in the order that each line names, over 200,000 keys of " +
 			"1 KiB. otter's limit is set such that its live heap comes out the same. Scans: 5,000 keys that come once, after each 20,000 gets. " +
 			"Drifting: half of the gets are for rows that are the more popular the newer they are, and rows are added.",
