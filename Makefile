@@ -24,7 +24,7 @@ ci:
 
 # Packages with benchmarks that are compared, and how often and long each runs.
 BENCH = ./hashing ./loader ./internal/... ./mesh ./node
-BENCHFLAGS = -run '^$$' -bench $(or $(ONLY),.) -benchmem -count 6 -benchtime $(or $(BENCHTIME),100ms) -timeout 10m
+BENCHFLAGS = -run '^$$' -bench '$(or $(ONLY),.)' -benchmem -count 6 -benchtime $(or $(BENCHTIME),100ms) -timeout 10m
 
 bench: ## against benchmarks/baseline.txt, under five minutes; ONLY=RemoteGet for some
 	go test $(BENCHFLAGS) $(BENCH) >bench.out || { cat bench.out; exit 1; }
