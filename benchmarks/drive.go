@@ -184,7 +184,7 @@ func spin(ctx context.Context, s *system, c command) (reply, error) {
 }
 
 // trace makes a fixed number of gets in a pattern, or as many as there is time
-// for. It reports the loads after the first Fill gets of the first caller, and the
+// for; with Own, gets of others' keys are drawn and left out. It reports the loads after the first Fill gets of the first caller, and the
 // most memory that the process had meanwhile.
 func trace(ctx context.Context, s *system, c command) (reply, error) {
 	callers := max(c.Callers, 1)
@@ -202,7 +202,11 @@ func trace(ctx context.Context, s *system, c command) (reply, error) {
 			if caller == 0 && i == c.Fill {
 				filled = s.loads()
 			}
-			if err := check(ctx, s, keyName(c, next()), c.Size); err != nil {
+			key := keyName(c, next())
+			if c.Own && !s.owns(key) {
+				continue
+			}
+			if err := check(ctx, s, key, c.Size); err != nil {
 				return err
 			}
 		}

@@ -31,6 +31,7 @@ type command struct {
 	Keys    int           // distinct ones
 	Prefix  string        // of the keys, so that rounds differ in them
 	Pattern string        // a name in patterns
+	Own     bool          // leave out the keys that others own
 	Seed    uint64
 	At      time.Time // when to begin: the same moment in several processes
 	Peers   []string  // addresses of all members, this one's included

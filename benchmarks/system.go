@@ -16,6 +16,7 @@ type system struct {
 	get        func(ctx context.Context, key string) (int, error) // the length of the value
 	invalidate func(ctx context.Context, key string) error
 	peers      func(addrs []string)                                                   // tells it of all members
+	owns       func(key string) bool                                                  // nil: everything
 	settle     func(ctx context.Context, want int) error                              // waits until that many know each other
 	join       func(ctx context.Context, key string, want int) (time.Duration, error) // how long one more member takes to get a key
 	received   func() (messages, bytes uint64)                                        // over NATS

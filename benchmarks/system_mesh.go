@@ -86,6 +86,7 @@ func newMesh(ctx context.Context, s spec) (*system, error) {
 			v, err := first.Get(ctx, key)
 			return len(v), err
 		},
+		owns:       func(key string) bool { return meshes[0].Owner("bench", key) == meshes[0].ID() },
 		invalidate: func(ctx context.Context, key string) error { return first.Invalidate(ctx, key) },
 		settle: func(ctx context.Context, want int) error {
 			for _, m := range meshes {
