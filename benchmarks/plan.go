@@ -53,11 +53,11 @@ type group struct {
 }
 
 var groups = []group{
-	{"remote", 7 * time.Minute, remoteGets},
+	{"remote", 6 * time.Minute, remoteGets},
 	{"local", 2 * time.Minute, localHits},
 	{"herd", time.Minute, herds},
 	{"zipf", 5 * time.Minute, zipfMeshes},
-	{"ratio", 2 * time.Minute, hitRatios},
+	{"ratio", 3 * time.Minute, hitRatios},
 	{"members", 3 * time.Minute, memberCosts},
 	{"invalidate", time.Minute, invalidationCosts},
 	{"memory", 3 * time.Minute, memoryCosts},
