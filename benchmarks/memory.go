@@ -109,7 +109,7 @@ func residentCosts(ctx context.Context, p plan) (t table, err error) {
 	} {
 		p.note("memory: resident, %s", l.name)
 		l.spec.MaxBytes, l.spec.MemoryLimit = budget, int64(l.limit*float64(budget))
-		cells, err := residentCost(ctx, l.spec)
+		cells, err := residentCost(ctx, l.spec, pick(p, 15*time.Second, 3*time.Second))
 		if err != nil {
 			return t, fmt.Errorf("%s: %w", l.name, err)
 		}
@@ -118,7 +118,7 @@ func residentCosts(ctx context.Context, p plan) (t table, err error) {
 	return t, nil
 }
 
-func residentCost(ctx context.Context, s spec) ([]cell, error) {
+func residentCost(ctx context.Context, s spec, d time.Duration) ([]cell, error) {
 	c, err := start(ctx, s)
 	if err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func residentCost(ctx context.Context, s spec) ([]cell, error) {
 	}
 	budget := s.MaxBytes
 	keys := int(10 * budget / 1280)
-	r, err := c.ask(ctx, command{Do: "trace", Callers: 16, Gets: 4 * keys, For: 15 * time.Second, Keys: keys, Size: 1 << 10, Pattern: "uniform", Seed: 1})
+	r, err := c.ask(ctx, command{Do: "trace", Callers: 16, Gets: 4 * keys, For: d, Keys: keys, Size: 1 << 10, Pattern: "uniform", Seed: 1})
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ func hitRatios(ctx context.Context, p plan) ([]table, error) {
 			"Drifting: half of the gets are for rows that are the more popular the newer they are, and rows are added.",
 		Columns: []string{nameMesh, "otter", "points ahead", "live heap of cachemesh", "of otter"},
 	}
-	gets := pick(p, 1_500_000, 300_000)
+	gets := pick(p, 1_500_000, 120_000)
 	mine, rival := spec{System: "mesh", ID: "alone", Embed: true, MaxBytes: budget}, spec{System: "otter"}
 	base, err := bareHeap(ctx, mine)
 	if err != nil {

@@ -23,11 +23,11 @@ type zipfSamples struct {
 // zipfMeshes measures whole meshes under popularity that follows Zipf's law.
 func zipfMeshes(ctx context.Context, p plan) ([]table, error) {
 	kinds := []kind{meshReplicas, meshAlone, groupcacheHot, groupcacheCold}
-	steady, err := zipfRounds(ctx, p, kinds, "zipf 1.1", pick(p, 5, 1), pick(p, 300_000, 40_000), 0.7)
+	steady, err := zipfRounds(ctx, p, kinds, "zipf 1.1", pick(p, 5, 1), pick(p, 300_000, 30_000), 0.7)
 	if err != nil {
 		return nil, err
 	}
-	steep, err := zipfRounds(ctx, p, kinds, "zipf 1.2", pick(p, 3, 1), pick(p, 150_000, 40_000), 1)
+	steep, err := zipfRounds(ctx, p, kinds, "zipf 1.2", pick(p, 3, 1), pick(p, 150_000, 30_000), 1)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func zipfRounds(ctx context.Context, p plan, kinds []kind, pattern string, round
 			if out[k.name] == nil {
 				out[k.name] = &zipfSamples{}
 			}
-			if err := zipfRound(ctx, k, pattern, gets, uint64(round), out[k.name]); err != nil {
+			if err := zipfRound(ctx, k, pattern, pick(p, 1_500_000, 200_000), gets, uint64(round), out[k.name]); err != nil {
 				return nil, fmt.Errorf("%s: %w", k.name, err)
 			}
 		}
@@ -54,16 +54,16 @@ func zipfRounds(ctx context.Context, p plan, kinds []kind, pattern string, round
 
 // zipfRound measures new members, whose memory has come to rest: before it has,
 // most loads are of keys that nobody has asked for yet, and all caches are alike.
-// Each member first does, of many gets, those of its own keys, which crosses no
+// Each member first does, of fill gets, those of its own keys, which crosses no
 // network, and then a quarter as many gets as are measured, of all keys.
-func zipfRound(ctx context.Context, k kind, pattern string, gets int, round uint64, into *zipfSamples) error {
+func zipfRound(ctx context.Context, k kind, pattern string, fill, gets int, round uint64, into *zipfSamples) error {
 	const members = 4
 	f, err := newFleet(ctx, k, members, 16<<20, time.Millisecond)
 	if err != nil {
 		return err
 	}
 	defer f.stop()
-	run := command{Do: "trace", Callers: 64, Gets: 1_500_000, Own: true, Keys: 200_000, Size: 1 << 10, Pattern: pattern, Seed: round*17 + 1}
+	run := command{Do: "trace", Callers: 64, Gets: fill, Own: true, Keys: 200_000, Size: 1 << 10, Pattern: pattern, Seed: round*17 + 1}
 	if _, err := askAll(ctx, f.members, run); err != nil {
 		return err
 	}
