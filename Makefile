@@ -1,6 +1,6 @@
 # Short names for what CONTRIBUTING.md describes. Nothing here is needed to build.
 
-.PHONY: all test race lint fuzz demo ci bench soak mutants
+.PHONY: all test race lint fuzz demo ci bench bench-baseline soak mutants
 
 all: lint test
 
@@ -22,8 +22,17 @@ demo:
 ci:
 	.ci/run
 
-bench:
-	go test -run '^$$' -bench . -benchmem ./...
+# Packages with benchmarks that are compared, and how often and long each runs.
+BENCH = ./hashing ./loader ./internal/... ./mesh ./node
+BENCHFLAGS = -run '^$$' -bench '$(or $(ONLY),.)' -benchmem -count 6 -benchtime $(or $(BENCHTIME),100ms) -timeout 10m
+
+bench: ## against benchmarks/baseline.txt, under five minutes; ONLY=RemoteGet for some
+	go test $(BENCHFLAGS) $(BENCH) >bench.out || { cat bench.out; exit 1; }
+	go -C benchmarks tool benchstat baseline.txt ../bench.out
+
+bench-baseline: ## renews it: on the machine to compare on, before a change
+	go test $(BENCHFLAGS) $(BENCH) >bench.out || { cat bench.out; exit 1; }
+	grep -v '^ok\|^PASS\|no test files' bench.out >benchmarks/baseline.txt
 
 soak: ## the simulation on ever new seeds until one fails or it is stopped; SEED to begin elsewhere
 	go test ./testenv/simulation -run TestSoak -count 1 -timeout 0 -v -soak 8760h -seed $(or $(SEED),1000)

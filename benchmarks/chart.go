@@ -83,28 +83,38 @@ func escaped(s string) string {
 	return b.String()
 }
 
-// remotePanels are the ratios of the table of remote gets at several callers;
-// nil where it was not measured.
-func remotePanels(tables []table) (out []panel) {
+const chartTitle = "cachemesh against groupcache: how many times as many gets a second"
+
+// panelsOf are the ratios to groupcache of remote gets by several callers, and
+// of whole meshes; nil where the first were not measured.
+func panelsOf(tables []table) (out []panel) {
 	for _, t := range tables {
-		if t.Title != remoteTitle {
+		if t.Title == remoteTitle || t.Title == zipfTitle && out != nil {
+			out = append(out, t.panels()...)
+		}
+	}
+	return out
+}
+
+// panels are the ratios to groupcache in a table, a panel for each column of them.
+func (t table) panels() (out []panel) {
+	for i, column := range t.Columns {
+		name, of := strings.CutSuffix(column, groupcacheRatio)
+		if !of {
 			continue
 		}
-		for i, column := range t.Columns {
-			callers, rate := strings.CutSuffix(column, rateSuffix)
-			if !rate || callers == "1 caller" {
-				continue
-			}
-			p := panel{title: callers}
-			for _, r := range t.Rows {
-				p.bars = append(p.bars, bar{
-					name: r.Name, value: r.Cells[i+1].Value,
-					ours:  strings.HasPrefix(r.Name, nameMesh),
-					limit: r.Name == nameTCP,
-				})
-			}
-			out = append(out, p)
+		p := panel{title: "Remote gets of 1 KiB, " + name}
+		if t.Title == zipfTitle {
+			p.title = "Four members, 256 callers, Zipf 1.1"
 		}
+		for _, r := range t.Rows {
+			p.bars = append(p.bars, bar{
+				name: r.Name, value: r.Cells[i].Value,
+				ours:  strings.HasPrefix(r.Name, nameMesh),
+				limit: r.Name == nameTCP,
+			})
+		}
+		out = append(out, p)
 	}
 	return out
 }

@@ -54,8 +54,10 @@ func TestTheChartFindsTheRatiosInTheTable(t *testing.T) {
 			got[c.name][l] = &remoteSamples{rate: sample{float64(6 - 2*i)}, mallocs: sample{1}}
 		}
 	}
-	panels := remotePanels([]table{{Title: "another"}, remoteTable(all, got, loads, nil)})
-	if len(panels) != 2 || panels[0].title != "64 callers" || panels[1].title != "256 callers" {
+	zipf := table{Title: zipfTitle, Columns: []string{"gets/s" + groupcacheRatio}, Rows: []row{{nameMesh, []cell{{Text: "3", Value: 3}}}}}
+	panels := panelsOf([]table{{Title: "another"}, remoteTable(all, got, loads[1:], nil), zipf})
+	if len(panels) != 3 || panels[0].title != "Remote gets of 1 KiB, 64 callers" || panels[1].title != "Remote gets of 1 KiB, 256 callers" ||
+		panels[2].title != "Four members, 256 callers, Zipf 1.1" || panels[2].bars[0].value != 3 {
 		t.Fatalf("got %+v", panels)
 	}
 	bars := panels[0].bars
@@ -65,7 +67,7 @@ func TestTheChartFindsTheRatiosInTheTable(t *testing.T) {
 	if !bars[0].ours || bars[1].ours || !bars[2].limit {
 		t.Errorf("got %+v", bars)
 	}
-	if remotePanels(nil) != nil {
+	if panelsOf(nil) != nil || panelsOf([]table{zipf}) != nil {
 		t.Error("a chart of nothing")
 	}
 }

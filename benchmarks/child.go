@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"time"
 )
@@ -130,8 +131,11 @@ func (f *family) addAll(ctx context.Context, specs []spec) ([]*child, error) {
 
 // stop ends all, the last first: servers were started before their clients.
 func (f *family) stop() {
-	for i := len(f.children) - 1; i >= 0; i-- {
-		f.children[i].stop()
+	for _, c := range slices.Backward(f.children) {
+		_ = c.in.Close() // all at once: most end by themselves
+	}
+	for _, c := range slices.Backward(f.children) {
+		c.stop()
 	}
 	f.children = nil
 }

@@ -18,6 +18,8 @@ var drives = map[string]func(ctx context.Context, s *system, c command) (reply, 
 	"trace":      trace,
 	"herd":       herd,
 	"invalidate": invalidations,
+	"join":       joining,
+	"profile":    profile,
 	"settle": func(ctx context.Context, s *system, c command) (reply, error) {
 		if s.settle == nil {
 			return reply{}, nil
@@ -37,6 +39,9 @@ var drives = map[string]func(ctx context.Context, s *system, c command) (reply, 
 		}
 		if s.served != nil {
 			r.Served = s.served()
+		}
+		if s.received != nil {
+			r.Messages, r.Bytes = s.received()
 		}
 		return r, err
 	},
@@ -104,17 +109,17 @@ func closedLoop(ctx context.Context, s *system, c command) (reply, error) {
 	all := make([]time.Duration, 0, 1<<20)
 	gets, failed := 0, 0
 	var why string
+	before := mallocs()
+	began := time.Now()
 	var stop atomic.Bool
 	timer := time.AfterFunc(c.For, func() { stop.Store(true) })
 	defer timer.Stop()
-	before := mallocs()
-	began := time.Now()
 	err := atOnce(c.Callers, func(caller int) error {
 		r := source(c.Seed + uint64(caller)*7919)
 		took := make([]time.Duration, 0, 1<<12)
 		n, bad := 0, 0
 		var last error
-		for i := 0; !stop.Load(); i++ {
+		for i := 0; i == 0 || !stop.Load(); i++ {
 			key := names[r.IntN(len(names))]
 			var at time.Time
 			if i%every == 0 {
@@ -151,15 +156,15 @@ func closedLoop(ctx context.Context, s *system, c command) (reply, error) {
 func spin(ctx context.Context, s *system, c command) (reply, error) {
 	names := keyNames(c)
 	var gets atomic.Int64
-	var stop atomic.Bool
-	timer := time.AfterFunc(c.For, func() { stop.Store(true) })
-	defer timer.Stop()
 	loads := s.loads()
 	before := mallocs()
 	began := time.Now()
+	var stop atomic.Bool
+	timer := time.AfterFunc(c.For, func() { stop.Store(true) })
+	defer timer.Stop()
 	err := atOnce(c.Callers, func(caller int) error {
 		at, n := caller*len(names)/2, 0
-		for !stop.Load() {
+		for n == 0 || !stop.Load() {
 			for range 256 {
 				at += 7919 // a prime far from the table's size: no two gets share a cache line
 				if err := check(ctx, s, names[at%len(names)], c.Size); err != nil {
@@ -178,27 +183,36 @@ func spin(ctx context.Context, s *system, c command) (reply, error) {
 	return reply{Gets: n, Took: time.Since(began), Mallocs: perGet(mallocs()-before, n)}, err
 }
 
-// trace makes a fixed number of gets in a pattern. It reports the loads after
-// the first Fill gets of the first caller, and the most memory that the process
-// had meanwhile.
+// trace makes a fixed number of gets in a pattern, or as many as there is time
+// for; with Own, gets of others' keys are drawn and left out. It reports the loads after the first Fill gets of the first caller, and the
+// most memory that the process had meanwhile.
 func trace(ctx context.Context, s *system, c command) (reply, error) {
 	callers := max(c.Callers, 1)
 	watched := watchRSS()
 	began := time.Now()
 	var filled uint64
+	var gets atomic.Int64
 	err := atOnce(callers, func(caller int) error {
 		next := patterns[c.Pattern](c.Keys, c.Seed+uint64(caller)*104729)
 		for i := range c.Gets / callers {
+			if c.For > 0 && i%64 == 0 && time.Since(began) > c.For {
+				return nil
+			}
+			gets.Add(1)
 			if caller == 0 && i == c.Fill {
 				filled = s.loads()
 			}
-			if err := check(ctx, s, keyName(c, next()), c.Size); err != nil {
+			key := keyName(c, next())
+			if c.Own && !s.owns(key) {
+				continue
+			}
+			if err := check(ctx, s, key, c.Size); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return reply{Gets: c.Gets / callers * callers, Took: time.Since(began), Loads: s.loads() - filled, RSS: watched()}, err
+	return reply{Gets: int(gets.Load()), Took: time.Since(began), Loads: s.loads() - filled, RSS: watched()}, err
 }
 
 // herd lets all callers get one key at the agreed moment.

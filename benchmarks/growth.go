@@ -6,113 +6,87 @@ import (
 	"time"
 )
 
-// memberCosts measures what a get costs as members become more.
+const startTitle = "More members: start"
+
+// memberCosts measures what a get, a start and the choice of an owner cost as
+// members become more.
 func memberCosts(ctx context.Context, p plan) ([]table, error) {
-	t := table{
+	gets := table{
 		Title: "More members: gets",
 		Text: "One more process, a Reader that keeps nothing, gets random ones of 20,000 resident values of 1 KiB: all of them are remote. " +
 			"Each owner is a process, and they share this machine's processors: the more owners, the fewer gets travel together.",
 		Columns: []string{"1 caller, p50", "p99", "64 callers, gets/s", "p50", "p99"},
 	}
+	starts := table{
+		Title: startTitle,
+		Text: "A program that is connected to NATS joins the same mesh, opens the cache and gets a value that another member holds: the time from " +
+			"the call of Join to the answer. It leaves again, and another one joins.",
+		Columns: []string{"p50", "the slowest", "joins"},
+	}
 	for _, members := range pick(p, []int{2, 4, 8, 16}, []int{2, 4}) {
 		p.note("members: %d", members)
-		cells, err := memberCost(ctx, p, members)
+		get, start, err := memberCost(ctx, p, members)
 		if err != nil {
 			return nil, fmt.Errorf("%d members: %w", members, err)
 		}
-		t.Rows = append(t.Rows, row{Name: fmt.Sprintf("%d members", members), Cells: cells})
+		name := fmt.Sprintf("%d members", members)
+		gets.Rows = append(gets.Rows, row{Name: name, Cells: get})
+		starts.Rows = append(starts.Rows, row{Name: name, Cells: start})
 	}
-	return []table{t}, nil
+	owners, err := ownerLookups(ctx, p)
+	return []table{gets, starts, owners}, err
 }
 
-func memberCost(ctx context.Context, p plan, members int) ([]cell, error) {
+func memberCost(ctx context.Context, p plan, members int) (get, start []cell, err error) {
 	f, err := newFleet(ctx, meshAlone, members, 64<<20, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.stop()
 	reader, err := f.add(ctx, spec{System: "mesh", ID: "caller", URL: f.broker.addr, Reader: true})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if _, err := reader.ask(ctx, command{Do: "settle", Want: members + 1}); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if _, err := reader.ask(ctx, residents(load{1, 1 << 10}, "warm")); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var p50, p99, rate, busy50, busy99 sample
-	for round := range min(p.rounds, 3) {
+	for round := range min(p.rounds, 7) {
 		run := residents(load{1, 1 << 10}, "closed")
 		run.For, run.Seed = p.slice, uint64(round)
 		r, err := reader.ask(ctx, run)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		p50, p99 = append(p50, us(r.P50)), append(p99, us(r.P99))
 		run.Callers = 64
 		if r, err = reader.ask(ctx, run); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		rate = append(rate, float64(r.Gets)/r.Took.Seconds())
 		busy50, busy99 = append(busy50, us(r.P50)), append(busy99, us(r.P99))
 	}
-	return []cell{micros(p50.median()), micros(p99.median()), count(rate.median()), micros(busy50.median()), micros(busy99.median())}, nil
+	get = []cell{p50.micros(), p99.micros(), rate.count(), busy50.micros(), busy99.micros()}
+	start, err = startCost(ctx, p, f.members)
+	return get, start, err
 }
 
-// invalidationCosts measures what an invalidation costs that every member confirms.
-func invalidationCosts(ctx context.Context, p plan) ([]table, error) {
-	t := table{
-		Title: "More members: invalidations",
-		Text: "Invalidate returns when every member has confirmed. A process holds five members at most here, each with a connection of its own; " +
-			"callers at the same time share messages.",
-		Columns: []string{"processes", "1 caller, p50", "p99", "invalidations/s", "64 callers, p50", "p99", "invalidations/s"},
-	}
-	for _, members := range pick(p, []int{3, 10, 50}, []int{3, 10}) {
-		p.note("invalidate: %d members", members)
-		cells, err := invalidationCost(ctx, p, members)
+// startCost lets a new member join again and again, in the process of one of
+// those that are there.
+func startCost(ctx context.Context, p plan, members []*child) ([]cell, error) {
+	var took sample
+	for range pick(p, 11, 3) {
+		c := residents(load{1, 1 << 10}, "join")
+		c.Want = len(members) + 1 // the reader is not asked
+		r, err := members[0].ask(ctx, c)
 		if err != nil {
-			return nil, fmt.Errorf("%d members: %w", members, err)
+			return nil, err
 		}
-		t.Rows = append(t.Rows, row{Name: fmt.Sprintf("%d members", members), Cells: cells})
+		took = append(took, float64(r.Took)/float64(time.Millisecond))
 	}
-	return []table{t}, nil
-}
-
-func invalidationCost(ctx context.Context, p plan, members int) ([]cell, error) {
-	var f family
-	defer f.stop()
-	broker, err := f.add(ctx, spec{System: "nats-server"})
-	if err != nil {
-		return nil, err
-	}
-	each := 5
-	if members < 2*each {
-		each = 1
-	}
-	var specs []spec
-	for left := members; left > 0; left -= each {
-		specs = append(specs, spec{System: "mesh", ID: fmt.Sprintf("m%02d", left), URL: broker.addr, Members: min(each, left), MaxBytes: 16 << 20})
-	}
-	children, err := f.addAll(ctx, specs)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := askAll(ctx, children, command{Do: "settle", Want: members}); err != nil {
-		return nil, err
-	}
-	cells := []cell{count(float64(len(children)))}
-	for _, callers := range []int{1, 64} {
-		var p50, p99, rate sample
-		for round := range min(p.rounds, 2) {
-			r, err := children[0].ask(ctx, command{Do: "invalidate", Callers: callers, For: max(p.slice, 500*time.Millisecond), Keys: 10_000, Size: 1 << 10, Seed: uint64(round)})
-			if err != nil {
-				return nil, err
-			}
-			p50, p99 = append(p50, us(r.P50)), append(p99, us(r.P99))
-			rate = append(rate, float64(r.Gets)/r.Took.Seconds())
-		}
-		cells = append(cells, micros(p50.median()), micros(p99.median()), count(rate.median()))
-	}
-	return cells, nil
+	_, slowest := took.spread()
+	return []cell{took.number("%.0f ms"), number(slowest, "%.0f ms"), count(float64(len(took)))}, nil
 }

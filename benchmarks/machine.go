@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,8 +17,9 @@ type machine struct {
 	Cores    int
 	OS       string
 	Go       string
-	Load     string // the load averages before the run; "" where unknown
-	Date     string
+	Load     string   // the load averages before the run; "" where unknown
+	Date     string   // when the measurement began
+	Commit   string   `json:",omitempty"` // of cachemesh; "" where unknown
 	Versions []string // of what was measured
 }
 
@@ -33,7 +36,7 @@ func thisMachine() machine {
 		Cores: runtime.NumCPU(),
 		OS:    runtime.GOOS + "/" + runtime.GOARCH,
 		Go:    runtime.Version(),
-		Date:  time.Now().UTC().Format(time.DateOnly),
+		Date:  time.Now().UTC().Format("2006-01-02 15:04 MST"),
 	}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		m.CPU = cpuModel(string(text), m.CPU)
@@ -46,6 +49,7 @@ func thisMachine() machine {
 			m.Load = strings.Join(f[:3], " ")
 		}
 	}
+	m.Commit = commit()
 	if info, ok := debug.ReadBuildInfo(); ok {
 		m.Versions = versions(info.Deps)
 	}
@@ -78,4 +82,46 @@ func versions(deps []*debug.Module) (out []string) {
 		}
 	}
 	return out
+}
+
+// commit is what is checked out in the current folder.
+func commit() string {
+	head, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
+	if err != nil {
+		return ""
+	}
+	name := strings.TrimSpace(string(head))
+	if changed, err := exec.Command("git", "status", "--porcelain", "--untracked-files=no", "--", "..").Output(); err == nil && codeChanged(string(changed)) {
+		name += " with changes"
+	}
+	return name
+}
+
+// codeChanged tells whether git status names more than results.
+func codeChanged(status string) bool {
+	for line := range strings.Lines(status) {
+		if name := strings.TrimSpace(line); strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "go.mod") {
+			return true
+		}
+	}
+	return false
+}
+
+// same tells whether both are the same machine with the same programs, at
+// whatever time.
+func (m machine) same(o machine) bool {
+	return m.CPU == o.CPU && m.Cores == o.Cores && m.OS == o.OS && m.Go == o.Go && m.Commit == o.Commit && slices.Equal(m.Versions, o.Versions)
+}
+
+// title names the machine and what was measured on it.
+func (m machine) title() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %d processors, %s, %s", m.CPU, m.Cores, m.OS, m.Go)
+	if m.Commit != "" {
+		fmt.Fprintf(&b, "; cachemesh at %s", m.Commit)
+	}
+	if len(m.Versions) > 0 {
+		fmt.Fprintf(&b, "; %s", strings.Join(m.Versions, ", "))
+	}
+	return b.String()
 }

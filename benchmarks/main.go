@@ -2,20 +2,18 @@
 // groupcache, Redis, plain NATS requests, and the caches of one process.
 //
 // Every role is a process of its own that this one starts, on loopback, and ends
-// again. What came out goes to standard output, or with -out to RESULTS.md and
-// chart.svg.
+// again. What came out goes to standard output as Markdown, or with -out to
+// results.json, RESULTS.md and chart.svg.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -23,8 +21,8 @@ import (
 
 // The most that a run takes. What does not fit is left out, and the page says so.
 const (
-	fullLimit  = 8 * time.Minute
-	quickLimit = 90 * time.Second
+	fullLimit  = 24 * time.Minute
+	quickLimit = 170 * time.Second
 )
 
 // errUsage is returned when the command line makes no sense.
@@ -37,7 +35,7 @@ func main() {
 		}
 		return
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	switch {
@@ -53,9 +51,10 @@ func main() {
 
 // choice is the command line.
 type choice struct {
-	quick, json bool
-	only        []group
-	out         string
+	quick, json, page bool
+	only              []group
+	out               string
+	profiles          string
 }
 
 func parse(args []string, stderr io.Writer) (c choice, err error) {
@@ -66,23 +65,27 @@ func parse(args []string, stderr io.Writer) (c choice, err error) {
 	fs := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	fs.BoolVar(&c.quick, "quick", false, "one short round each: shows that everything works, not how fast")
-	fs.BoolVar(&c.json, "json", false, "write JSON instead of Markdown")
-	only := fs.String("only", "", "measure these groups alone, separated by commas: "+strings.Join(names, ", "))
-	fs.StringVar(&c.out, "out", "", "write RESULTS.md and chart.svg to this `folder`; default: Markdown to standard output")
+	fs.BoolVar(&c.json, "json", false, "write JSON instead of Markdown to standard output")
+	fs.BoolVar(&c.page, "page", false, "measure nothing: write the page and the chart again from the results in the folder of -out")
+	only := fs.String("only", "", "measure these `groups` alone, separated by commas: "+strings.Join(names, ", "))
+	fs.StringVar(&c.out, "out", "", "write "+resultsFile+", "+pageFile+" and "+chartFile+" to this `folder`; groups that are not measured stay as they are there")
+	fs.StringVar(&c.profiles, "profiles", "", "write CPU profiles of the remote gets of 64 callers to this `folder`, one for each process, and measure nothing else")
 	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return c, err
 	} else if err != nil {
 		return c, fmt.Errorf("%w: %w", errUsage, err)
 	}
-	if fs.NArg() > 0 {
+	switch {
+	case fs.NArg() > 0:
 		return c, fmt.Errorf("%w: unexpected argument %q: there are flags only", errUsage, fs.Arg(0))
+	case c.page && (c.out == "" || *only != "" || c.quick):
+		return c, fmt.Errorf("%w: -page measures nothing: it takes -out alone", errUsage)
+	case c.profiles != "" && (c.out != "" || *only != "" || c.json):
+		return c, fmt.Errorf("%w: -profiles makes no results: leave -out, -only and -json out", errUsage)
 	}
 	if *only == "" {
 		c.only = groups
 		return c, nil
-	}
-	if c.out != "" {
-		return c, fmt.Errorf("%w: -out writes a page of all groups: leave -only out", errUsage)
 	}
 	for name := range strings.SplitSeq(*only, ",") {
 		found := false
@@ -111,62 +114,74 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	p.note = func(format string, args ...any) {
 		fmt.Fprintf(stderr, "%5.0fs  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
 	}
-	r := results{Machine: thisMachine(), Quick: c.quick}
-	timed, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no time was left of %v", limit))
 	defer cancel()
-	for _, g := range c.only {
-		tables, err := g.run(timed, p)
-		if ctx.Err() != nil {
-			return fmt.Errorf("interrupted: %w", context.Cause(ctx))
-		}
-		if timed.Err() != nil {
-			err = fmt.Errorf("no time was left of %v", limit)
-		}
-		if err != nil {
-			p.note("%s: %v", g.name, err)
-			r.Missing = append(r.Missing, fmt.Sprintf("%s: %v", g.name, err))
-			continue
-		}
-		r.Tables = append(r.Tables, tables...)
+	if c.profiles != "" {
+		return profileRemote(ctx, p, c.profiles)
 	}
-	r.Took = time.Since(began)
-	if err := write(c, r, stdout); err != nil {
+	var r results
+	if c.out != "" {
+		if r, err = loadResults(c.out); err != nil {
+			return err
+		}
+	}
+	if c.page {
+		return r.save(c.out)
+	}
+	var failed []string
+	for _, g := range c.only {
+		m := measure(ctx, g, p)
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return errors.Join(fmt.Errorf("interrupted in %s", g.name), r.saveIf(c.out))
+		}
+		if m.Failed != "" {
+			p.note("%s: %s", g.name, m.Failed)
+			failed = append(failed, g.name+": "+m.Failed)
+		}
+		r.put(m)
+		// After each group, so that an interruption loses one at most.
+		if err := r.saveIf(c.out); err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.json:
+		err = r.encode(stdout)
+	case c.out == "":
+		err = page(stdout, r)
+	}
+	if err != nil {
 		return err
 	}
-	if len(r.Missing) > 0 {
-		return fmt.Errorf("not measured: %s", strings.Join(r.Missing, "; "))
+	if len(failed) > 0 {
+		return fmt.Errorf("not measured: %s", strings.Join(failed, "; "))
 	}
 	return nil
 }
 
-// write puts the results where the command line says.
-func write(c choice, r results, stdout io.Writer) error {
-	if c.json {
-		enc := json.NewEncoder(stdout)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(r); err != nil {
-			return err
-		}
+// measure runs one group within its own bound.
+func measure(ctx context.Context, g group, p plan) measurement {
+	ctx, cancel := context.WithTimeoutCause(ctx, g.most, fmt.Errorf("it took longer than %v", g.most))
+	defer cancel()
+	m := measurement{Name: g.name, Quick: p.quick, Machine: thisMachine()}
+	began := time.Now()
+	tables, err := g.run(ctx, p)
+	m.Took = time.Since(began)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w (%w)", context.Cause(ctx), err)
 	}
-	if c.out == "" {
-		if c.json {
-			return nil
-		}
-		return page(stdout, r)
+	if err != nil {
+		m.Failed = err.Error()
+		return m
 	}
-	err := toFile(filepath.Join(c.out, "RESULTS.md"), func(w io.Writer) error { return page(w, r) })
-	if panels := remotePanels(r.Tables); err == nil && panels != nil {
-		err = toFile(filepath.Join(c.out, "chart.svg"), func(w io.Writer) error {
-			return chart(w, "Remote gets of 1 KiB a second, against groupcache over HTTP", panels)
-		})
-	}
-	return err
+	m.Tables = tables
+	return m
 }
 
-func toFile(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
+// saveIf saves where there is a folder to save to.
+func (r results) saveIf(folder string) error {
+	if folder == "" {
+		return nil
 	}
-	return errors.Join(write(f), f.Close())
+	return r.save(folder)
 }

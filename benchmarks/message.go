@@ -16,6 +16,7 @@ type spec struct {
 	MaxBytes     int64         // memory for values; 0: 256 MiB
 	ReplicaBytes int64         // memory for other owners' values; 0: none
 	LoadDelay    time.Duration // of the origin
+	MemoryLimit  int64         // of the process, for its collector; 0: none
 }
 
 // command is one thing that a worker is asked to do.
@@ -30,10 +31,12 @@ type command struct {
 	Keys    int           // distinct ones
 	Prefix  string        // of the keys, so that rounds differ in them
 	Pattern string        // a name in patterns
+	Own     bool          // leave out the keys that others own
 	Seed    uint64
 	At      time.Time // when to begin: the same moment in several processes
 	Peers   []string  // addresses of all members, this one's included
 	Want    int       // members to wait for
+	File    string    // to write a profile to
 }
 
 // reply is what a worker has to say.
@@ -53,6 +56,9 @@ type reply struct {
 
 	Loads  uint64 // of the origin, since the process began or the fill ended
 	Served uint64 // questions of other processes, since the process began
+
+	Messages uint64 // that came in over NATS, since the process began
+	Bytes    uint64 // in them
 
 	Heap uint64 // live bytes, after a collection
 	RSS  uint64 // resident bytes, the most while it was driven

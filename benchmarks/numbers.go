@@ -44,17 +44,38 @@ func (s sample) spread() (least, most float64) {
 	return slices.Min(s), slices.Max(s)
 }
 
-// ratio is a median with its spread, as a cell of a table.
+// ratio is a median with its spread, as a cell of a table. Small ones are written
+// with more digits.
 func (s sample) ratio() cell {
 	if len(s) == 0 {
 		return none
 	}
-	least, most := s.spread()
-	c := number(s.median(), "%.2f")
-	if len(s) > 1 {
-		c.Text += fmt.Sprintf(" (%.2f to %.2f)", least, most)
+	format := "%.2f"
+	if s.median() < 0.3 {
+		format = "%.3f"
 	}
-	c.Least, c.Most = least, most
+	return s.spreadCell(format, "")
+}
+
+// spreadCell is a median with its spread in brackets.
+func (s sample) spreadCell(format, unit string) cell {
+	c := s.number(format + unit)
+	if least, most := s.spread(); len(s) > 1 {
+		c.Text += fmt.Sprintf(" ("+format+" to "+format+")", least, most)
+	}
+	return c
+}
+
+// number, count and micros are cells with the median.
+func (s sample) number(format string) cell { return s.keep(number(s.median(), format)) }
+func (s sample) count() cell               { return s.keep(count(s.median())) }
+func (s sample) micros() cell              { return s.keep(micros(s.median())) }
+
+// keep lets a cell know its rounds.
+func (s sample) keep(c cell) cell {
+	if len(s) > 1 && c.Text != none.Text {
+		c.Rounds = s
+	}
 	return c
 }
 

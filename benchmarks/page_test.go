@@ -8,18 +8,22 @@ import (
 
 func TestAPageNamesTheMachineAndWhatIsMissing(t *testing.T) {
 	var b strings.Builder
-	err := page(&b, results{
-		Machine: machine{CPU: "a CPU", Cores: 2, OS: "linux/amd64", Go: "go1.26", Load: "3.1 2.0 1.0", Versions: []string{"rival v1"}},
-		Quick:   true,
-		Took:    time.Minute,
-		Tables:  []table{{Title: "T", Text: "What.", Columns: []string{"x", "y"}, Rows: []row{{"r", []cell{words("1"), none}}}, Notes: []string{"Left out."}}},
-		Missing: []string{"herd: why"},
-	})
+	one := machine{CPU: "a CPU", Cores: 2, OS: "linux/amd64", Go: "go1.26", Load: "3.1 2.0 1.0", Date: "2026-01-02 10:00 UTC", Versions: []string{"rival v1"}}
+	other := one
+	other.CPU, other.Date = "another CPU", "2026-01-01 10:00 UTC"
+	tables := []table{{Title: "T", Text: "What.", Columns: []string{"x", "y"}, Rows: []row{{"r", []cell{words("1"), none}}}, Notes: []string{"Left out."}}}
+	err := page(&b, results{[]measurement{
+		{Name: "remote", Machine: one, Took: time.Minute, Tables: tables},
+		{Name: "local", Machine: other, Quick: true, Tables: tables},
+		{Name: "herd", Machine: one, Failed: "why"},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"a CPU, 2 processors", "3.1 2.0 1.0", "rival v1", "A quick run", "Not measured: herd: why",
-		"## T\n\nWhat.\n\n| | x | y |\n|---|---:|---:|\n| r | 1 | - |\n\nLeft out.\n"} {
+	for _, want := range []string{"\na CPU, 2 processors, linux/amd64, go1.26; rival v1.\n", "**Not measured: herd**: why",
+		"## T\n\nWhat.\n\n| | x | y |\n|---|---:|---:|\n| r | 1 | - |\n\nLeft out.\n",
+		"*Group remote, 2026-01-02 10:00 UTC, in 1m0s; load averages before: 3.1 2.0 1.0.*\n\n",
+		"**A quick run: one short round each. It shows that everything works, not how fast.**\n**Measured with: another CPU, "} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is not in\n%s", want, b.String())
 		}

@@ -156,10 +156,10 @@ func remoteGets(ctx context.Context, p plan) ([]table, error) {
 	for _, c := range all {
 		got[c.name] = map[load]*remoteSamples{}
 	}
-	for round := range p.rounds {
+	for round := range upTo(ctx, p.rounds, 1) {
 		for _, l := range slices.Concat(kib, large) {
-			if l.size > 1<<10 && round >= max(p.rounds-2, 1) {
-				continue // large values take fewer rounds
+			if l.size > 1<<10 && round > p.rounds/2 {
+				continue // large values take half as many rounds
 			}
 			for i := range all {
 				c := all[(i+round)%len(all)] // nobody is always first
@@ -175,7 +175,7 @@ func remoteGets(ctx context.Context, p plan) ([]table, error) {
 			}
 		}
 	}
-	tables := []table{remoteTable(all, got, kib, notes), loneTable(all, got, kib[0]), cpuTable(all, got, kib[1:]), sizeTable(all, got, large)}
+	tables := []table{remoteTable(all, got, kib[1:], notes), loneTable(all, got, kib[0]), cpuTable(all, got, kib[1:]), sizeTable(all, got, large)}
 	// A failed get is told beside the first table, whatever its size.
 	tables[0].Notes = append(tables[0].Notes, failures(all, got, slices.Concat(kib, large))...)
 	return tables, nil

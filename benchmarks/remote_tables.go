@@ -2,10 +2,17 @@ package main
 
 import "fmt"
 
-// What the chart finds the table of remote gets by.
+// What the aims and the chart find the tables by.
 const (
 	remoteTitle = "Remote get, 1 KiB"
-	rateSuffix  = ", gets/s"
+	loneTitle   = "Remote get, 1 KiB, one caller alone"
+	cpuTitle    = "Remote get, 1 KiB, CPU time"
+	sizeTitle   = "Remote get, larger values, 64 callers"
+
+	rateSuffix      = ", gets/s"
+	groupcacheRatio = ": against groupcache"
+	requestRatio    = ": against a Request"
+	besidesValue    = "allocations at the caller besides the value"
 )
 
 type remoteResults = map[string]map[load]*remoteSamples
@@ -22,22 +29,30 @@ func against(got remoteResults, name, base string, l load) sample {
 func remoteTable(all []contender, got remoteResults, loads []load, notes []string) table {
 	t := table{
 		Title: remoteTitle,
-		Text: "A caller process gets random ones of 20,000 values that another process holds. Gets a second, and the ratio to " +
-			"groupcache in the same round: the median, with the least and the most of the rounds. groupcache has a transport " +
-			"that keeps 2,048 idle connections a host; with Go's default of two it opens a new one for most gets. The second line is a mesh whose owner embeds the nats-server. The last line is no cache: " +
+		Text: "A caller process gets random ones of 20,000 values that another process holds. Gets a second, and the ratios to " +
+			"groupcache and to one nats.go Request for each get, in the same round. groupcache has a transport " +
+			"that keeps 2,048 idle connections a host; with Go's default of two it opens a new one for most gets. The second line is " +
+			"a mesh whose owner runs the nats-server in its own process. The last line is no cache: " +
 			"frames on one connection, without contexts or failures handled, as the limit of what loopback allows.",
 		Notes: notes,
 	}
 	for _, l := range loads {
-		t.Columns = append(t.Columns, callers(l.callers)+rateSuffix, "against groupcache")
+		name := callers(l.callers)
+		t.Columns = append(t.Columns, name+rateSuffix, name+groupcacheRatio, name+requestRatio)
 	}
-	t.Columns = append(t.Columns, fmt.Sprintf("allocations a get at the caller, %d callers", loads[1].callers))
+	t.Columns = append(t.Columns, besidesValue)
 	for _, c := range all {
 		r := row{Name: c.name}
 		for _, l := range loads {
-			r.Cells = append(r.Cells, count(got[c.name][l].rate.median()), against(got, c.name, nameGroupcache, l).ratio())
+			r.Cells = append(r.Cells, got[c.name][l].rate.count(),
+				against(got, c.name, nameGroupcache, l).ratio(), against(got, c.name, nameNATS, l).ratio())
 		}
-		r.Cells = append(r.Cells, number(got[c.name][loads[1]].mallocs.median(), "%.1f"))
+		// Each of them makes the value once, and it is not counted.
+		var besides sample
+		for _, n := range got[c.name][loads[0]].mallocs {
+			besides = append(besides, max(n-1, 0))
+		}
+		r.Cells = append(r.Cells, besides.number("%.1f"))
 		t.Rows = append(t.Rows, r)
 	}
 	return t
@@ -45,14 +60,14 @@ func remoteTable(all []contender, got remoteResults, loads []load, notes []strin
 
 func loneTable(all []contender, got remoteResults, l load) table {
 	t := table{
-		Title:   "Remote get, 1 KiB, one caller alone",
+		Title:   loneTitle,
 		Text:    "How long a get takes when nothing else is asked for.",
-		Columns: []string{"p50", "p99", "p50 against groupcache", "p50 against a nats.go Request"},
+		Columns: []string{"p50", "p99", "p50 against groupcache", "p50 against a Request"},
 	}
 	for _, c := range all {
 		s := got[c.name][l]
 		t.Rows = append(t.Rows, row{Name: c.name, Cells: []cell{
-			micros(s.p50.median()), micros(s.p99.median()),
+			s.p50.micros(), s.p99.micros(),
 			s.p50.over(got[nameGroupcache][l].p50).ratio(), s.p50.over(got[nameNATS][l].p50).ratio(),
 		}})
 	}
@@ -61,25 +76,26 @@ func loneTable(all []contender, got remoteResults, l load) table {
 
 func cpuTable(all []contender, got remoteResults, loads []load) table {
 	t := table{
-		Title: "Remote get, 1 KiB, CPU time",
+		Title: cpuTitle,
 		Text: "User and system time of all processes for one get, and of which process it is. Where the server is in the owner " +
-			"that column holds both; Redis's is that of the server, which is the holder too.",
+			"the owner's column holds both; Redis's is that of the server, which is the holder too.",
 	}
 	for _, l := range loads {
-		t.Columns = append(t.Columns, callers(l.callers), "server", "owner", "caller", "against groupcache")
+		name := callers(l.callers)
+		t.Columns = append(t.Columns, name, "server", "owner", "caller", name+groupcacheRatio)
 	}
 	for _, c := range all {
 		r := row{Name: c.name}
 		for _, l := range loads {
 			s := got[c.name][l]
-			broker, owner := micros(s.broker.median()), micros(s.owner.median())
+			broker, owner := s.broker.micros(), s.owner.micros()
 			if c.broker == nil {
 				broker = none
 			}
 			if c.owner == nil {
 				owner = none
 			}
-			r.Cells = append(r.Cells, micros(s.cpu().median()), broker, owner, micros(s.caller.median()),
+			r.Cells = append(r.Cells, s.cpu().micros(), broker, owner, s.caller.micros(),
 				s.cpu().over(got[nameGroupcache][l].cpu()).ratio())
 		}
 		t.Rows = append(t.Rows, r)
@@ -89,17 +105,18 @@ func cpuTable(all []contender, got remoteResults, loads []load) table {
 
 func sizeTable(all []contender, got remoteResults, loads []load) table {
 	t := table{
-		Title: "Remote get, larger values, 64 callers",
+		Title: sizeTitle,
 		Text:  "Every value crosses the broker, which copies it twice more than a direct connection does.",
 	}
 	for _, l := range loads {
-		t.Columns = append(t.Columns, fmt.Sprintf("%d KiB, gets/s", l.size>>10), "against groupcache", "CPU a get")
+		name := fmt.Sprintf("%d KiB", l.size>>10)
+		t.Columns = append(t.Columns, name+rateSuffix, name+groupcacheRatio, "CPU a get")
 	}
 	for _, c := range all {
 		r := row{Name: c.name}
 		for _, l := range loads {
 			s := got[c.name][l]
-			r.Cells = append(r.Cells, count(s.rate.median()), against(got, c.name, nameGroupcache, l).ratio(), micros(s.cpu().median()))
+			r.Cells = append(r.Cells, s.rate.count(), against(got, c.name, nameGroupcache, l).ratio(), s.cpu().micros())
 		}
 		t.Rows = append(t.Rows, r)
 	}

@@ -15,8 +15,11 @@ type system struct {
 	addr       string                                             // where other processes reach it
 	get        func(ctx context.Context, key string) (int, error) // the length of the value
 	invalidate func(ctx context.Context, key string) error
-	peers      func(addrs []string)                      // tells it of all members
-	settle     func(ctx context.Context, want int) error // waits until that many know each other
+	peers      func(addrs []string)                                                   // tells it of all members
+	owns       func(key string) bool                                                  // nil: everything
+	settle     func(ctx context.Context, want int) error                              // waits until that many know each other
+	join       func(ctx context.Context, key string, want int) (time.Duration, error) // how long one more member takes to get a key
+	received   func() (messages, bytes uint64)                                        // over NATS
 	loads      func() uint64
 	served     func() uint64
 	cpu        func() (time.Duration, error) // where the work is not this process's own

@@ -80,6 +80,10 @@ func groupcachePeer(s spec) (*system, *groupcache.HTTPPool, *groupcache.Group, e
 			err := group.Get(ctx, key, groupcache.ByteViewSink(&v))
 			return v.Len(), err
 		},
+		owns: func(key string) bool {
+			_, remote := pool.PickPeer(key)
+			return !remote
+		},
 		peers: func(addrs []string) { pool.Set(addrs...) },
 		loads: from.calls.Load,
 		served: func() uint64 {

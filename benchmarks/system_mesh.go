@@ -56,6 +56,7 @@ func newMesh(ctx context.Context, s spec) (*system, error) {
 		closers []func()
 		meshes  []*mesh.Mesh
 		caches  []*mesh.Cache[[]byte]
+		conns   []*nats.Conn
 		url     = s.URL
 	)
 	closeAll := func() {
@@ -69,7 +70,7 @@ func newMesh(ctx context.Context, s spec) (*system, error) {
 			closeAll()
 			return nil, err
 		}
-		closers = append(closers, closeConn)
+		closers, conns = append(closers, closeConn), append(conns, nc)
 		url = addr
 		m, c, err := joinOne(ctx, nc, s, fmt.Sprintf("%s-%d", s.ID, i), from)
 		if err != nil {
@@ -85,6 +86,7 @@ func newMesh(ctx context.Context, s spec) (*system, error) {
 			v, err := first.Get(ctx, key)
 			return len(v), err
 		},
+		owns:       func(key string) bool { return meshes[0].Owner("bench", key) == meshes[0].ID() },
 		invalidate: func(ctx context.Context, key string) error { return first.Invalidate(ctx, key) },
 		settle: func(ctx context.Context, want int) error {
 			for _, m := range meshes {
@@ -93,6 +95,15 @@ func newMesh(ctx context.Context, s spec) (*system, error) {
 				}
 			}
 			return nil
+		},
+		join: func(ctx context.Context, key string, want int) (time.Duration, error) {
+			return joinOnce(ctx, s, meshes[0], from, key, want)
+		},
+		received: func() (messages, bytes uint64) {
+			for _, nc := range conns {
+				messages, bytes = messages+nc.Stats().InMsgs, bytes+nc.Stats().InBytes
+			}
+			return messages, bytes
 		},
 		loads: from.calls.Load,
 		served: func() (n uint64) {
@@ -120,6 +131,32 @@ func joinOne(ctx context.Context, nc *nats.Conn, s spec, id string, from *origin
 	}
 	c, err := mesh.NewCache(m, "bench", origin, opts)
 	return m, c, err
+}
+
+// joinOnce lets one more member join, get a key and leave, and waits until old
+// counts want members again. The time is that from Join to the value.
+func joinOnce(ctx context.Context, s spec, old *mesh.Mesh, from *origin, key string, want int) (took time.Duration, err error) {
+	nc, err := nats.Connect(s.URL)
+	if err != nil {
+		return 0, err
+	}
+	defer nc.Close()
+	began := time.Now()
+	m, c, err := joinOne(ctx, nc, s, "", from)
+	if err != nil {
+		return 0, err
+	}
+	_, err = c.Get(ctx, key)
+	took = time.Since(began)
+	err = errors.Join(err, m.Leave(ctx))
+	for len(old.Members()) > want && err == nil {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			err = fmt.Errorf("the member that left is still counted: %w", ctx.Err())
+		}
+	}
+	return took, err
 }
 
 // agree waits until m counts want members, all but the readers with the cache open.

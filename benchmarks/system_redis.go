@@ -31,11 +31,17 @@ func newRedisServer(ctx context.Context, s spec) (*system, error) {
 	addr := ln.Addr().String()
 	_, port, _ := net.SplitHostPort(addr)
 	ln.Close()
-	cmd := exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no")
+	// The shell ends the server when its input does: however this process ends.
+	const guard = `trap "" INT TERM; "$0" "$@" & read -r _; kill -KILL $!; wait`
+	cmd := exec.Command("/bin/sh", "-c", guard, path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	stop := func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
+	stop := func() { _ = in.Close(); _ = cmd.Wait() }
 	client, err := dialRedis(ctx, addr)
 	if err != nil {
 		stop()

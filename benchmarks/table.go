@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // table is one group of results.
 type table struct {
 	Title   string
@@ -19,11 +21,23 @@ type row struct {
 type cell struct {
 	Text  string
 	Value float64 `json:",omitempty"`
-	Least float64 `json:",omitempty"` // spread over the rounds, where there is one
-	Most  float64 `json:",omitempty"`
+
+	// Rounds are what Value is the median of, in their order.
+	Rounds []float64 `json:",omitempty"`
 }
 
 // none is the cell of what was not measured.
 var none = cell{Text: "-"}
 
 func words(text string) cell { return cell{Text: text} }
+
+// find is the cell of a row under a column.
+func (t table) find(rowName, column string) (cell, bool) {
+	at := slices.Index(t.Columns, column)
+	for _, r := range t.Rows {
+		if r.Name == rowName && at >= 0 && at < len(r.Cells) && r.Cells[at].Text != none.Text {
+			return r.Cells[at], true
+		}
+	}
+	return none, false
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"time"
 )
 
@@ -27,6 +28,9 @@ func worker(text string, in io.Reader, out io.Writer) error {
 	make, ok := systems[s.System]
 	if !ok {
 		return fail(fmt.Errorf("no system is named %q", s.System))
+	}
+	if s.MemoryLimit > 0 {
+		debug.SetMemoryLimit(s.MemoryLimit)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	sys, err := make(ctx, s)

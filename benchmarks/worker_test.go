@@ -130,7 +130,7 @@ func TestAScanAsksForKeysThatNobodyAsksForAgain(t *testing.T) {
 }
 
 func TestACommandLineThatMakesNoSenseIsRefused(t *testing.T) {
-	for _, args := range [][]string{{"-only", "juggling"}, {"-only", "herd", "-out", "."}, {"fast"}, {"-fast"}} {
+	for _, args := range [][]string{{"-only", "juggling"}, {"-page"}, {"-page", "-out", ".", "-only", "herd"}, {"-profiles", "x", "-out", "."}, {"fast"}, {"-fast"}} {
 		if _, err := parse(args, io.Discard); !errors.Is(err, errUsage) {
 			t.Errorf("%v: %v", args, err)
 		}

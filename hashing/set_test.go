@@ -218,3 +218,16 @@ func BenchmarkOwner(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkNew is what a change of membership costs before the first lookup.
+func BenchmarkNew(b *testing.B) {
+	for _, n := range []int{3, 64, 1024} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			members := numbered("n%d", n)
+			b.ReportAllocs()
+			for b.Loop() {
+				New(members...)
+			}
+		})
+	}
+}

@@ -15,7 +15,7 @@ import (
 )
 
 // start starts a node that leaves with the test.
-func start(t *testing.T, cfg Config) *Node {
+func start(t testing.TB, cfg Config) *Node {
 	t.Helper()
 	if cfg.Heartbeat == 0 {
 		cfg.Heartbeat = 50 * time.Millisecond

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 	"time"
 
@@ -39,7 +41,7 @@ func TestASyntheticOriginHasAValueOfItsSizeUnderEveryKey(t *testing.T) {
 
 func TestSyntheticValuesAreTheKeysOwnAndAlwaysTheSame(t *testing.T) {
 	load := func(key string) []byte {
-		item, err := synthetic{size: 100}.Load(t.Context(), loader.Request[[]byte]{Key: key})
+		item, err := synthetic{least: 100, most: 100}.Load(t.Context(), loader.Request[[]byte]{Key: key})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,6 +53,34 @@ func TestSyntheticValuesAreTheKeysOwnAndAlwaysTheSame(t *testing.T) {
 	}
 	if &a[0] == &again[0] {
 		t.Error("two loads share their memory")
+	}
+}
+
+func TestSyntheticSizesSpreadOverTheirRange(t *testing.T) {
+	spec := CacheSpec{Name: "a", Origin: "synthetic:100-100kB"}
+	s, err := newSynthetic(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var decades [3]int
+	for i := range 3000 {
+		item, err := s.Load(t.Context(), loader.Request[[]byte]{Key: fmt.Sprint("key-", i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := len(item.Value)
+		if n < 100 || n > 100_000 {
+			t.Fatalf("%d bytes", n)
+		}
+		decades[min(len(strconv.Itoa(n))-3, 2)]++
+	}
+	for i, n := range decades {
+		if n < 850 || n > 1150 {
+			t.Errorf("%d of 3000 values in decade %d, want about a third", n, i)
+		}
+	}
+	if least, most := s.sizeOf(0), s.sizeOf(math.MaxUint64); least != 100 || most != 100_000 {
+		t.Errorf("sizes from %d to %d, want both ends of the range", least, most)
 	}
 }
 

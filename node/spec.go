@@ -18,7 +18,8 @@ type CacheSpec struct {
 	// Origin is where values are loaded from: "file:DIR" for the files of a
 	// directory, by slash path, an "http://" or "https://" URL with {key} where
 	// the key goes, or "synthetic:SIZE" for made-up values of that size under
-	// every key, for benchmarks. It must be empty for a node that is a Reader.
+	// every key, for benchmarks; "synthetic:LEAST-MOST" for values of different
+	// sizes. It must be empty for a node that is a Reader.
 	Origin string
 	// KeepSlashes leaves the slashes of a key in the path of an http or https
 	// origin as they are, so that keys are paths. Default: they are escaped.

@@ -53,6 +53,7 @@ and goes. Each caller asks for one value after the other, without a pause.
 Keys are key-0, key-1 and so on, or the lines of a file, the most popular first.
 What the origin does not have is counted apart, and is no error. A mesh without
 data can serve made-up values: meshnode serve --cache load=synthetic:1KiB,latency=1ms
+or, of different sizes, load=synthetic:100-64KiB.
 
 It reports a line a second on stderr, and the result on stdout; Ctrl-C ends it
 early, with the result so far. It exits with 1 if an operation failed.`,

@@ -8,6 +8,8 @@ type benchJSON struct {
 	Callers     int     `json:"callers"`
 	Keys        int     `json:"keys"`
 	Zipf        float64 `json:"zipf"`
+	Invalidate  float64 `json:"invalidate_percent"` // of the operations, as asked for
+	Fresh       float64 `json:"fresh_percent"`
 	Replicas    bool    `json:"replicas"`
 	Seconds     float64 `json:"seconds"`
 	Interrupted bool    `json:"interrupted"`
@@ -15,6 +17,7 @@ type benchJSON struct {
 	OperationsPerSecond float64                  `json:"operations_per_second"`
 	BytesPerSecond      float64                  `json:"bytes_per_second"`
 	Bytes               uint64                   `json:"bytes"`
+	MeanBytes           float64                  `json:"mean_value_bytes"`
 	Reads               latencyJSON              `json:"reads"` // answered; "not found" is an answer
 	ReadHistogram       []bucketJSON             `json:"read_histogram"`
 	Sources             map[string]latencyJSON   `json:"sources"` // of the values read
@@ -48,9 +51,9 @@ type benchFailJSON struct {
 func (r *benchResult) json() benchJSON {
 	reads := r.reads()
 	out := benchJSON{
-		Mesh: r.mesh, Cache: r.cache, Owners: r.owners, Callers: r.callers, Keys: r.keys, Zipf: r.zipf, Replicas: r.replicas,
+		Mesh: r.mesh, Cache: r.cache, Owners: r.owners, Callers: r.callers, Keys: r.keys, Zipf: r.zipf, Invalidate: r.invalidate, Fresh: r.fresh, Replicas: r.replicas,
 		Seconds: r.elapsed.Seconds(), Interrupted: r.interrupted,
-		OperationsPerSecond: r.perSecond(r.inTime.operations()), BytesPerSecond: r.perSecond(r.inTime.bytes), Bytes: r.bytes,
+		OperationsPerSecond: r.perSecond(r.inTime.operations()), BytesPerSecond: r.perSecond(r.inTime.bytes), Bytes: r.bytes, MeanBytes: r.meanBytes(),
 		Reads: reads.json(), ReadHistogram: []bucketJSON{}, Sources: map[string]latencyJSON{},
 		NotFound: r.notFound.json(), Stale: r.stale, Invalidations: r.invalidations.json(),
 		Errors: map[string]benchFailJSON{}, Unfinished: r.unfinished,

@@ -76,7 +76,7 @@ func (r *benchResult) print(to io.Writer) error {
 		ended = ", ended early"
 	}
 	fmt.Fprintf(&w, "%-12s %s/s over %v%s\n", "operations", grouped(int(r.perSecond(r.inTime.operations()))), r.elapsed.Round(10*time.Millisecond), ended)
-	fmt.Fprintf(&w, "%-12s %s, %s/s\n", "values", size(int64(r.bytes)), size(int64(r.perSecond(r.inTime.bytes))))
+	fmt.Fprintf(&w, "%-12s %s, %s/s, %s on average\n", "values", size(int64(r.bytes)), size(int64(r.perSecond(r.inTime.bytes))), size(int64(r.meanBytes())))
 	if r.stale > 0 {
 		fmt.Fprintf(&w, "%-12s %s of the answers, %s\n", "stale", grouped(int(r.stale)), share(r.stale, reads.n))
 	}
@@ -90,6 +90,12 @@ func (r *benchResult) print(to io.Writer) error {
 	}
 	_, err := to.Write(w.Bytes())
 	return err
+}
+
+// meanBytes is the size of an average value that was read; 0 where none was.
+func (r *benchResult) meanBytes() float64 {
+	counts := r.counts()
+	return float64(r.bytes) / float64(max(counts.reads-counts.notFound, 1))
 }
 
 // kinds are the kinds of errors, the most frequent first.

@@ -71,7 +71,7 @@ func TestBenchSaysWhatItReadAndHowLongItTook(t *testing.T) {
 		`^cache load of mesh default at nats://\S+, 1 owner: 8 callers, 50 keys \(Zipf 1.1\), for 1.2s\n`,
 		`(?m)^reads answered +share +p50 +p90 +p99 +p99\.9 +max$`, `(?m)^from a hot replica +[\d,]+ +[\d.]+% `,
 		`(?m)^all +[\d,]+ 100\.0% `, `(?m)^ +\d+[nµm]s +[\d,]+ +[\d.]+%  █+[▏▎▍▌▋▊▉]?$`, `(?m)^operations +[\d,]+/s over 1\.`,
-		`(?m)^values +[\d.]+[MG]iB, [\d.]+[MG]iB/s$`, `(?m)^errors +0$`,
+		`(?m)^values +[\d.]+[MG]iB, [\d.]+[MG]iB/s, 1000B on average$`, `(?m)^errors +0$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(text.out) {
 			t.Errorf("no %s in\n%s", want, text.out)
@@ -95,8 +95,8 @@ func TestBenchDoesTheOperationsThatItIsAskedFor(t *testing.T) {
 	}
 	got, _ = benchRun(t, s, exitOK, "load", "--keys", "10", "--invalidate", "20", "--callers", "4")
 	all := got.Reads.Count + got.Invalidations.Count
-	if share := float64(got.Invalidations.Count) / float64(all); share < 0.1 || share > 0.3 {
-		t.Errorf("%d of %d operations are invalidations, want 20%%", got.Invalidations.Count, all)
+	if share := float64(got.Invalidations.Count) / float64(all); share < 0.1 || share > 0.3 || got.Invalidate != 20 || got.MeanBytes != 10 {
+		t.Errorf("%d of %d operations are invalidations, want %v%%; values of %v bytes, want 10", got.Invalidations.Count, all, got.Invalidate, got.MeanBytes)
 	}
 	if l := got.Sources["loaded"].Count; l < got.Invalidations.Count/5 {
 		t.Errorf("%d answers came by a load, after %d invalidations of 10 keys", l, got.Invalidations.Count)

@@ -42,7 +42,8 @@ A cache is NAME=ORIGIN, where ORIGIN is
 
   file:DIR         the files of a directory, by slash path
   http://URL       or https://URL, with {key} where the key goes
-  synthetic:SIZE   a made-up value of that size under every key, for benchmarks
+  synthetic:SIZE   a made-up value of that size under every key, for benchmarks;
+                   synthetic:LEAST-MOST, such as 100-64KiB: of different sizes
 
 Options follow after commas, such as docs=file:/srv/docs,ttl=1m,bytes=256MiB.
 How long values are right:
