@@ -16,12 +16,13 @@ func TestNoReadIsAnsweredByAFetchThatItsTTLHasOvertaken(t *testing.T) {
 		r := newRig(t, testenv.InProcess(t))
 		r.opts = mesh.Options{TTL: 2 * time.Second, Jitter: -1, ReplicaBytes: -1}
 		r.grow(2)
-		_, owned := r.keys(20, "m1")
+		_, owned := r.keys(40, "m1")
 		key := owned[0]
+		r.all[0].link.Delay(600*time.Millisecond, 0, testenv.ToClient)
+		r.fill(owned[1:4], r.all[0]) // it learns that m1 is far away
 		r.fill([]string{key}, r.all[1])
 		loaded := time.Now()
 		time.Sleep(1900 * time.Millisecond)
-		r.all[0].link.Delay(600*time.Millisecond, 0, testenv.ToClient)
 		var reads sync.WaitGroup
 		reads.Go(func() { _, _ = r.all[0].cache.Get(r.within(10*time.Second), key) })
 		time.Sleep(300 * time.Millisecond)

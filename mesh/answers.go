@@ -50,6 +50,9 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 	takeOvers := false
 	l.mu.Lock()
 	l.refused = 0
+	if l.patience.answered(a.Batch, now); l.silent.Load() {
+		l.silent.Store(false)
+	}
 	for i := range a.Results {
 		res := &a.Results[i]
 		value := values[:res.Length:res.Length]

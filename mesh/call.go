@@ -38,6 +38,7 @@ type call struct {
 	batch   uint64 // that it was last sent in
 	working bool   // the member has it and is at work
 	parted  bool   // the member was found to be gone, and has had its last words heard out
+	hedged  bool   // its fetch has asked elsewhere meanwhile
 	again   bool   // it is among the calls and in the queue: to be repeated
 	// held: others than the link and its fetch may still look at it when it has ended.
 	held atomic.Bool

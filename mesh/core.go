@@ -31,6 +31,8 @@ type core struct {
 	// each other.
 	owns    loader.Flights[outcome]
 	fetches loader.Flights[outcome]
+	seconds loader.Flights[outcome] // of hedges: each is waited for by one of fetches alone
+	hedges  hedgeBudget
 	slots   chan struct{} // one place for each load that may run
 	batch   batcher       // gathers loads for a loader that takes many keys
 

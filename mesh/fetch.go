@@ -22,6 +22,11 @@ type fetch struct {
 	// together gathers the first questions of a batch of reads; nil: this one is alone.
 	together *gathering
 
+	// hedge is the second question where the first is not acknowledged in time; second:
+	// this is the fetch that asks it.
+	hedge  *hedge
+	second bool
+
 	// first is the first question, value what an answer makes, and room what fill is:
 	// in place, for most fetches need no more. A fetch whose first question was
 	// answered with a value, and that everyone is done with, serves again with its flight.
@@ -64,7 +69,10 @@ func fetchOf(f *flight) *fetch {
 	r, ok := f.Companion.(*fetch)
 	if !ok {
 		r = new(fetch)
-		r.leave = func() { r.at.forget(&r.first) }
+		r.leave = func() {
+			r.fill.End()
+			r.at.forget(&r.first)
+		}
 		f.Companion = r
 		return r
 	}
@@ -91,11 +99,20 @@ func (r *fetch) step(s roster.Step) {
 			r.goOn(r.route.Skip(c.m.cfg.ID, s.Ask, c.rank(key)))
 			return
 		}
+		if l.shunned() {
+			if next, ok := r.around(s.Ask); ok {
+				r.step(next)
+				return
+			}
+		}
 		c.stats.fetches.Add(1)
 		k, leave := &r.first, r.leave
 		if r.asked++; r.asked > 1 { // first may still be in a queue, to be repeated
 			k = new(call)
-			leave = func() { l.forget(k) }
+			leave = func() {
+				r.fill.End()
+				l.forget(k)
+			}
 		} else {
 			r.at = l
 		}
@@ -127,6 +144,7 @@ func (r *fetch) become(own *flight) {
 func (r *fetch) land(out outcome, err error) {
 	r.fill.End()
 	r.f.Land(out, err)
+	r.hedge.end()
 }
 
 // answered is told how a question has ended.
@@ -151,9 +169,13 @@ func (r *fetch) answered(a *reply) {
 		}
 		r.f.Land(out, nil)
 		r.served()
+		r.hedge.end()
 	case wire.NotMine:
 		c.stats.redirects.Add(1)
 		c.hints.drop(key) // whoever was asked does not own it, whatever was said before
+		if r.hedge.goesOn() {
+			return
+		}
 		r.step(r.route.Redirect(self, by, a.result.Instead, c.rank(key)))
 	case wire.NotFound, wire.TooLarge:
 		r.outdated()
@@ -163,6 +185,9 @@ func (r *fetch) answered(a *reply) {
 	default: // out of reach, a stranger, nothing
 		c.stats.unreached.Add(1)
 		c.hints.drop(key)
+		if r.hedge.goesOn() {
+			return
+		}
 		r.goOn(r.route.Fail(self, by, c.rank(key)))
 	}
 }

@@ -129,7 +129,12 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string, offered
 		c.startLoad(f, fill, trace)
 	}
 	ask = func(id string) {
-		c.m.link(id).ask(c.takeOverCall(key, trace, offered, done))
+		l := c.m.link(id)
+		if l.shunned() {
+			done(reply{from: id})
+			return
+		}
+		l.ask(c.takeOverCall(key, trace, offered, done))
 	}
 	ask(prev)
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cachemesh/cachemesh/internal/wire"
@@ -54,8 +55,12 @@ type link struct {
 	unacked uint64     // the batch that has not been received yet, as far as is known
 	sentAt  int64      // of it
 	refused int        // "no responders" in a row
-	down    bool       // out of reach when last tried; see reachable
-	closed  bool
+	// patience tells when the member is slow, and when it is silent.
+	patience patience
+	down     bool // out of reach when last tried; see reachable
+	closed   bool
+
+	silent atomic.Bool // patience.silent: readers pass by without the lock
 
 	wake   chan struct{} // one place: there is something to send
 	attend chan struct{} // one place: there is something to look after before watch would
@@ -197,9 +202,9 @@ func (l *link) run() {
 // lookAfter has watch look in time at what is under way: mostly it will anyhow.
 func (l *link) lookAfter() {
 	l.mu.Lock()
-	by := l.m.clock.now() + int64(repeatAfter)
+	by := l.m.clock.now() + int64(leastPatience)
 	if len(l.queue) > 0 {
-		by += int64(ackPatience - repeatAfter)
+		by += int64(ackPatience - leastPatience)
 	}
 	late := len(l.queue)+len(l.calls) > 0 && l.looks > by
 	l.mu.Unlock()
@@ -218,8 +223,9 @@ func (l *link) lookNow() {
 // watch looks after what is not answered. It is not for run to do: a connection to
 // a black hole holds up who sends for seconds, and who waits must not wait for that.
 func (l *link) watch(over <-chan struct{}) {
-	timer := time.NewTimer(repeatAfter)
+	timer := time.NewTimer(leastPatience)
 	defer timer.Stop()
+	due := l.m.clock.now() + int64(leastPatience)
 	for {
 		select {
 		case <-over:
@@ -230,10 +236,16 @@ func (l *link) watch(over <-chan struct{}) {
 		case <-timer.C:
 			l.nudge()
 		}
+		now := l.m.clock.now()
+		l.mu.Lock()
+		l.patience.held(time.Duration(now-due), now)
+		l.mu.Unlock()
 		next, idle := l.review()
+		next = min(next, l.hedge())
 		if _, counted := l.m.host.view.Load().Member(l.id); idle && !counted {
 			l.nudge() // the last call has ended since run looked: it may retire
 		}
+		due = l.m.clock.now() + int64(next)
 		timer.Reset(next)
 	}
 }
@@ -278,6 +290,7 @@ func (l *link) takeAll() []*call {
 		ended = append(ended, k)
 	}
 	l.queue, l.unacked = nil, 0
+	l.patience.forget()
 	clear(l.calls)
 	return ended
 }

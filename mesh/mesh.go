@@ -44,6 +44,7 @@ type Mesh struct {
 	serving   serving   // questions of others under way
 	callers   callers   // reads of callers here under way
 	transfers transfers // large values that others are pulling
+	backlog   backlog   // questions that may have come late
 
 	answer  wire.Answer // what the subscription to answers decodes into
 	ended   []ended     // and the calls that it has ended
@@ -99,6 +100,7 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 	m.caches.Store(&map[string]*core{})
 	m.links.Store(&map[string]*link{})
 	m.serving.init()
+	m.backlog.m = m
 	m.transfers.init()
 	m.measure()
 	m.adviseOnConnection()

@@ -40,11 +40,12 @@ func (l *link) flushQuestions() bool {
 		if k.sent == 0 {
 			k.sent = now
 		}
-		k.batch, k.again = l.batch, false
+		k.batch, k.again, k.working = l.batch, false, false
 		k.due = now + int64(repeatAfter)
 		l.calls[k.number] = k
 	}
 	l.unacked, l.sentAt = l.batch, now
+	l.patience.sent(l.batch, now)
 	l.mu.Unlock() // from here on a call of taken may be answered, if it had been sent before
 
 	l.m.host.mu.Lock()
@@ -75,6 +76,7 @@ func (l *link) giveUp(taken []*call) {
 		delete(l.calls, k.number)
 	}
 	l.unacked = 0
+	l.patience.forget()
 	l.mu.Unlock()
 	l.fail(taken)
 }

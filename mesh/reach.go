@@ -15,7 +15,7 @@ func (l *link) review() (next time.Duration, idle bool) {
 		l.mu.Unlock()
 		return time.Hour, true
 	}
-	soonest := now + int64(repeatAfter)
+	soonest := now + int64(leastPatience)
 	if len(l.queue) > 0 && l.m.connected() {
 		soonest = now + int64(ackPatience)
 	}
@@ -133,6 +133,7 @@ func (l *link) noResponders() {
 	l.mu.Lock()
 	l.refused++
 	l.unacked = 0
+	l.patience.forget()
 	if l.refused == 1 {
 		for _, k := range l.calls {
 			k.due = now + int64(secondTry)

@@ -21,7 +21,7 @@ type asker struct {
 // not shown: that is applied first (rule R3).
 func (m *Mesh) onAsk(msg *nats.Msg) {
 	sender, ok := wire.Sender(msg.Subject)
-	if !ok || sender == m.cfg.ID {
+	if !ok {
 		return
 	}
 	ask := &m.ask
@@ -30,6 +30,13 @@ func (m *Mesh) onAsk(msg *nats.Msg) {
 		return
 	}
 	by := asker{id: sender, inc: ask.Inc, received: m.clock.now()}
+	if sender == m.cfg.ID {
+		if x := (batchOf{lull: ask.Batch}); ask.Inc == m.host.inc() && !m.backlog.keep(x, m.host.asleep(by.received)) {
+			m.backlog.look(x)
+		}
+		return
+	}
+	m.backlog.came(by.received)
 	if ask.To != 0 && ask.To != m.host.inc() {
 		m.refuse(by, ask)
 		return
@@ -38,28 +45,9 @@ func (m *Mesh) onAsk(msg *nats.Msg) {
 		carry := fromCarry(ask.Bases, ask.Records)
 		m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Take(now, carry) })
 	}
-	if m.host.asleep(by.received) {
-		later := *ask
-		m.ask = wire.Ask{} // its memory is later's now
-		go m.serveAwake(by, &later)
-		return
+	if x := (batchOf{by: by, ask: ask}); !m.backlog.keep(x, m.host.asleep(by.received)) {
+		m.backlog.look(x)
 	}
-	m.serve(by, ask)
-}
-
-// serveAwake serves after the round that follows a stop.
-func (m *Mesh) serveAwake(by asker, ask *wire.Ask) {
-	if over := m.host.wake(); over != nil {
-		bound := time.NewTimer(m.cfg.Lease + m.cfg.Heartbeat)
-		defer bound.Stop()
-		select {
-		case <-over:
-		case <-bound.C:
-		case <-m.done:
-			return
-		}
-	}
-	m.serve(by, ask)
 }
 
 // refuse answers questions that are meant for another incarnation.
@@ -217,9 +205,22 @@ func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) 
 	if again, fresh := c.m.serving.begin(id); !fresh {
 		return again, nil, again.Status != 0
 	}
+	number := q.Number
+	held := c.m.backlog.hold(func() {
+		if c.m.serving.has(id) { // nobody has given up meanwhile
+			c.serveLoad(by, number, key, o)
+		}
+	})
+	if !held {
+		c.serveLoad(by, number, key, o)
+	}
+	return wire.Result{}, nil, false
+}
+
+// serveLoad serves by a flight of this member as the owner.
+func (c *core) serveLoad(by asker, number uint64, key string, o readOptions) {
 	f := c.own(key, o)
 	if f.Phase() < phaseLoading {
-		number := q.Number
 		tell := func(waits bool) {
 			res := wire.Result{Status: wire.Working}
 			if waits {
@@ -233,11 +234,10 @@ func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) 
 		}
 	}
 	old := c.fallback(key, o)
-	c.serveFlight(by, q.Number, f, o)
+	c.serveFlight(by, number, f, o)
 	if old != nil {
-		c.serveSoftly(by, q.Number, f, old)
+		c.serveSoftly(by, number, f, old)
 	}
-	return wire.Result{}, nil, false
 }
 
 // verdict marks a value as hot if others read it often: n times more now.
@@ -308,7 +308,9 @@ func (c *core) serveFlight(by asker, number uint64, f *flight, o readOptions) {
 		c.verdict(&res, out.value, 1, by.received)
 		c.late(by, number, res, data)
 	})
-	c.m.serving.leaves(askedID{by.id, by.inc, number}, leave)
+	if !c.m.serving.leaves(askedID{by.id, by.inc, number}, leave) {
+		leave() // it has been cancelled meanwhile
+	}
 }
 
 // late sends the answer to a question that was under way, unless it has been cancelled.

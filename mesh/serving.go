@@ -61,13 +61,24 @@ func (s *serving) fail(id askedID, res wire.Result) {
 	s.order = append(s.order, id)
 }
 
-// leaves notes how to leave what the question waits for. If it has ended already, nothing is noted.
-func (s *serving) leaves(id askedID, leave func()) {
+// has reports whether a question is under way: it has not been cancelled.
+func (s *serving) has(id askedID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.under[id]; ok {
+	_, ok := s.under[id]
+	return ok
+}
+
+// leaves notes how to leave what the question waits for. If it has ended already,
+// nothing is noted, and it reports false.
+func (s *serving) leaves(id askedID, leave func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.under[id]
+	if ok {
 		s.under[id] = leave
 	}
+	return ok
 }
 
 // end forgets a question.

@@ -27,6 +27,7 @@ type CacheStats struct {
 	Fetches         uint64 // questions to other members for a value
 	Redirects       uint64 // answered "not mine"
 	Unreached       uint64 // that ended without an answer, or with a member that could not serve
+	Hedges          uint64 // second questions, because the first was not acknowledged in time
 	LastResort      uint64 // loads because nobody who may own the key could be reached
 	Bypassed        uint64 // reads answered by a load that nobody kept, because no quorum was heard
 	Loads           uint64 // calls of the loader
@@ -71,7 +72,7 @@ type cacheCounters struct {
 	loads, loadErrors, queued, sets, served, takeOvers, takenOver atomic.Uint64
 	staleLate                                                     atomic.Uint64 // stale answers that flights gave
 	keysLoaded, refreshes, notModified, olderVersions             atomic.Uint64
-	grants, bypassed                                              atomic.Uint64
+	grants, bypassed, hedges                                      atomic.Uint64
 	replicas, takeOversServed                                     atomic.Uint64
 }
 
@@ -124,7 +125,7 @@ func (c *core) snapshot() CacheStats {
 		ReplicaEntries: st.Replica.Entries, ReplicaBytes: st.Replica.Bytes,
 		LoadsUnderWay: int64(len(c.slots)), KeysLoaded: n.keysLoaded.Load(), Refreshes: n.refreshes.Load(),
 		NotModified: n.notModified.Load(), OlderVersions: n.olderVersions.Load(), Grants: n.grants.Load(),
-		Bypassed: n.bypassed.Load(),
+		Bypassed: n.bypassed.Load(), Hedges: n.hedges.Load(),
 	}
 	for i := range n.stripes {
 		at := &n.stripes[i]

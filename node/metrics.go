@@ -108,6 +108,8 @@ var cacheMetrics = []metric[mesh.CacheStats]{
 		func(s mesh.CacheStats) uint64 { return s.Redirects }),
 	cacheMetric("fetches_unanswered_total", "Fetches whose member could not be reached or could not serve.", nil,
 		func(s mesh.CacheStats) uint64 { return s.Unreached }),
+	cacheMetric("fetches_hedged_total", "Fetches that asked a second member, because the first did not react in time.", nil,
+		func(s mesh.CacheStats) uint64 { return s.Hedges }),
 	cacheMetric("served_total", "Questions of other members for a value.", nil,
 		func(s mesh.CacheStats) uint64 { return s.Served }),
 	cacheMetric("loads_total", "Loads from the origin.", nil,

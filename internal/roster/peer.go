@@ -208,6 +208,15 @@ func (r *Roster) Suspects(now int64, id string) bool {
 	return p == nil || p.suspected || time.Duration(now-p.lastBeat) > max(p.heartbeat*5/2, min(p.lease*4/5, busy))
 }
 
+// Heard is when anything was last received from the member of that ID; 0 if it is
+// not known.
+func (r *Roster) Heard(id string) int64 {
+	if p := r.peers[id]; p != nil {
+		return p.lastBeat
+	}
+	return 0
+}
+
 // busy is a silence that an overloaded machine explains.
 const busy = 400 * time.Millisecond
 

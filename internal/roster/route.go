@@ -80,6 +80,13 @@ func (t *Route) next(self, from string, rank Rank) Step {
 	return Step{Load: true}
 }
 
+// Clone is the same route, to be gone on with apart from this one.
+func (t *Route) Clone() Route {
+	c := *t
+	c.out = slices.Clone(t.out)
+	return c
+}
+
 // RuledOut are the members that the next question names as ruled out.
 func (t *Route) RuledOut() []string { return slices.Clone(t.out) }
 
