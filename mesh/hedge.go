@@ -9,14 +9,14 @@ import (
 	"github.com/cachemesh/cachemesh/internal/wire"
 )
 
-// A member that does not say within the link's patience that a question has come is
-// slow: the fetch asks the next in rank too, and whoever answers first lands it. A
-// member that has said so is at work, and is waited for however long its load takes:
-// a second load would be one too many. Those hedges are 5% of the fetches at most.
+// A member that does not say in time that a question has come is slow: the fetch asks
+// the next in rank too, and whoever answers first lands it. A member that has said so is
+// at work, and is waited for however long its load takes: a second load would be one
+// too many. Those hedges are 5% of the fetches at most, and some tens saved up.
 //
-// A member of which nothing at all has been heard for twice as long is silent. What
-// it holds is asked elsewhere, all of it, and further questions go around it, but for
-// one now and then, until it answers anything. What it was at work on is asked for
+// A member of which nothing at all is heard while questions are on their way is silent.
+// What it holds is asked elsewhere, all of it, and further questions go around it, but
+// for one now and then, until it answers anything. What it was at work on is asked for
 // again, to learn whether it still is.
 
 const (

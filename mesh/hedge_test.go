@@ -81,7 +81,7 @@ func TestAnOwnerThatDoesNotReactIsGoneAround(t *testing.T) {
 					}
 					reads.Wait()
 				}
-				read(owned[0], 200*time.Millisecond)
+				read(owned[0], 300*time.Millisecond)
 				// The first of the rest finds it to be silent, and what is asked later goes around it at once, but for
 				// one question now and then.
 				for _, key := range owned[1:4] {
@@ -181,8 +181,8 @@ func TestHedgesOfASlowOwnerAreFew(t *testing.T) {
 		fetches := func() uint64 { return r.all[0].cache.Stats().Fetches }
 		begin, round := fetches(), 0
 		for fetches()-begin < 1500 {
-			// What is asked now is answered when half of the time to call the owner silent has passed twice.
-			r.all[2].link.Delay(200*time.Millisecond, 0, testenv.ToServer)
+			// What is asked now is answered just before the owner would count as silent.
+			r.all[2].link.Delay(280*time.Millisecond, 0, testenv.ToServer)
 			var reads sync.WaitGroup
 			for _, key := range owned[:300] {
 				reads.Go(func() {

@@ -8,9 +8,10 @@ const (
 	// leastPatience is more than collections of garbage take, or the turn of a
 	// process on a busy machine.
 	leastPatience = 150 * time.Millisecond
-	// firstPatience is while nothing has been measured.
-	firstPatience = 250 * time.Millisecond
 	mostPatience  = time.Second
+	// leastSlow is what a member that is heard otherwise has at least: it may be
+	// busy with something else.
+	leastSlow = 250 * time.Millisecond
 	// silence is after how many patiences without a word a member counts as silent.
 	silence = 2
 )
@@ -44,19 +45,17 @@ type sentBatch struct {
 }
 
 // limit is how long a batch may be on its way before its member is slow. Where
-// everything is slow at times, as on a busy machine, that is no member's fault.
+// everything is slow at times, as on a busy machine, that is no member's fault. One
+// that is silent has to show that it is not.
 func (p *patience) limit() time.Duration {
-	if p.trip == 0 {
-		return firstPatience
+	if p.silent {
+		return p.usual()
 	}
-	return min(max(p.usual(), 3*p.worst), mostPatience)
+	return min(max(p.usual(), leastSlow, 3*p.worst), mostPatience)
 }
 
 // usual is about the longest that a batch is on its way.
 func (p *patience) usual() time.Duration {
-	if p.trip == 0 {
-		return leastPatience
-	}
 	return min(max(p.trip+4*p.spread, leastPatience), mostPatience)
 }
 

@@ -252,7 +252,7 @@ func (m *Mesh) adviseOnConnection() {
 		m.log.Debug("cachemesh: advice on the NATS connection: nats.ReconnectBufSize(-1) keeps old messages from being sent late")
 	}
 	if o.NoEcho {
-		m.log.Debug("cachemesh: the NATS connection has NoEcho set, which does no harm")
+		m.log.Debug("cachemesh: the NATS connection has NoEcho set: questions that come late may start loads that nobody waits for")
 	}
 }
 
