@@ -36,7 +36,8 @@ type call struct {
 	sent    int64  // when it was first sent; 0: not yet
 	due     int64  // when it is looked at again
 	batch   uint64 // that it was last sent in
-	working bool   // the member has it and is at work
+	working bool   // the member has it and is at work, as it has said since it was last sent
+	taken   bool   // it has said so before
 	parted  bool   // the member was found to be gone, and has had its last words heard out
 	hedged  bool   // its fetch has asked elsewhere meanwhile
 	again   bool   // it is among the calls and in the queue: to be repeated

@@ -136,7 +136,7 @@ func (l *link) hedge() time.Duration {
 		case k.working && turned:
 			k.due, probe = now, true
 		case k.working || k.hedged || k.batch > slow && !turned:
-		case k.fetch != nil && (silent || k.fetch.mayHedge()):
+		case k.fetch != nil && (silent || !k.taken && k.fetch.mayHedge()):
 			late = append(late, k)
 		case k.fetch == nil && silent && (k.kind == wire.AskGet || k.kind == wire.AskTakeOver):
 			delete(l.calls, k.number)

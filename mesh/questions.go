@@ -40,7 +40,8 @@ func (l *link) flushQuestions() bool {
 		if k.sent == 0 {
 			k.sent = now
 		}
-		k.batch, k.again, k.working = l.batch, false, false
+		k.batch, k.again = l.batch, false
+		k.taken, k.working = k.taken || k.working, false
 		k.due = now + int64(repeatAfter)
 		l.calls[k.number] = k
 	}
