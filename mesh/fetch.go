@@ -168,8 +168,8 @@ func (r *fetch) answered(a *reply) {
 			r.keep(v, a.shared, a.result.Flags&wire.FlagHot != 0, now)
 		}
 		r.f.Land(out, nil)
-		r.served()
 		r.hedge.end()
+		r.served()
 	case wire.NotMine:
 		c.stats.redirects.Add(1)
 		c.hints.drop(key) // whoever was asked does not own it, whatever was said before
