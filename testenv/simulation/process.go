@@ -72,7 +72,11 @@ func (w *world) start(slot int) {
 	if w.Drift > 0 {
 		p.rate = 1 + w.Drift*float64(2*w.rand.IntN(2)-1) // as far off as can be
 	}
-	p.r = roster.New(roster.Config{ID: p.id, Nonce: p.nonce, Heartbeat: time.Duration(heartbeat), Lease: time.Duration(lease),
+	large := roster.Large{From: -1}
+	if w.Large {
+		large = roster.Large{From: 3, Pace: 200 * time.Millisecond, Lists: 2}
+	}
+	p.r = roster.New(roster.Config{ID: p.id, Nonce: p.nonce, Heartbeat: time.Duration(heartbeat), Lease: time.Duration(lease), Large: large,
 		LogSize: w.LogSize, Quorum: w.Quorum, Reader: slot < w.N && slot >= w.N-w.Readers, Ablation: w.Ablation}, p.clock())
 	p.view = p.r.View()
 	w.logf("%v starts, nonce %d", p, p.nonce)
