@@ -168,6 +168,9 @@ func meshOf(t *testing.T, n int, large Large) *fleet {
 }
 
 func TestALargeMeshReceivesNoMoreThanASmallOne(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a second and a half")
+	}
 	n := 60
 	large := Large{From: 20}
 	if *membersFlag > 0 {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -53,33 +54,47 @@ func (m mutant) source() (string, string) {
 }
 
 // TestMutantsAreCaught builds each mutant by an overlay, which changes no file, and
-// runs the tests of this package on it; then, if they pass, the simulation.
+// runs the tests of this package on it until one fails; then, if none does, the simulation:
+// a few seeds of every scenario, then many. Two mutants run at a time, on one processor each.
 func TestMutantsAreCaught(t *testing.T) {
 	if !*mutantsFlag {
 		t.Skip("no -mutants")
 	}
-	byTests, bySeeds := 0, 0
+	var byTests, bySeeds atomic.Int64
+	began := time.Now()
+	t.Cleanup(func() {
+		t.Logf("%d caught by tests, %d by the simulation alone, of %d, in %v", byTests.Load(), bySeeds.Load(), len(mutants), time.Since(began).Round(time.Second))
+	})
+	free := make(chan struct{}, 2)
 	for _, m := range mutants {
 		if !strings.Contains(m.name, *mutantFlag) {
 			continue
 		}
 		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			free <- struct{}{}
+			defer func() { <-free }()
 			overlay := m.overlay(t)
-			if out, ok := runs(t, overlay, ".", "-failfast", "-timeout=30s"); !ok {
-				byTests++
-				t.Log("caught by " + firstFailure(out))
-				return
+			tests := build(t, overlay, ".")
+			for _, args := range [][]string{{"-test.short"}, nil} {
+				if out, ok := runs(t, tests, ".", append(args, "-test.failfast", "-test.timeout=60s")...); !ok {
+					byTests.Add(1)
+					t.Log("caught by " + firstFailure(out))
+					return
+				}
 			}
-			out, ok := runs(t, overlay, "../../testenv/simulation", "-run", "TestEveryPromiseIsKept", "-failfast", "-timeout=4m", "-seeds", "40")
-			if ok {
-				t.Errorf("%s survives: %s in place of %s", m.name, m.new, m.old)
-				return
+			const simulation = "../../testenv/simulation"
+			seeds := build(t, overlay, simulation)
+			for _, n := range []string{"4", "40"} {
+				if out, ok := runs(t, seeds, simulation, "-test.run", "TestEveryPromiseIsKept", "-test.failfast", "-test.timeout=4m", "-seeds", n); !ok {
+					bySeeds.Add(1)
+					t.Log("caught by the simulation: " + firstFailure(out))
+					return
+				}
 			}
-			bySeeds++
-			t.Log("caught by the simulation: " + firstFailure(out))
+			t.Errorf("%s survives: %s in place of %s", m.name, m.new, m.old)
 		})
 	}
-	t.Logf("%d caught by tests, %d by the simulation alone, of %d", byTests, bySeeds, len(mutants))
 }
 
 func (m mutant) overlay(t *testing.T) string {
@@ -104,15 +119,24 @@ func (m mutant) overlay(t *testing.T) string {
 	return file
 }
 
-// runs runs the tests of a package with an overlay, and reports whether they pass.
-func runs(t *testing.T, overlay, pkg string, args ...string) (string, bool) {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+// build compiles the tests of a package with an overlay.
+func build(t *testing.T, overlay, pkg string) string {
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-vet=off", "-count=1", "-overlay", overlay, pkg}, args...)...)
-	out, err := cmd.CombinedOutput()
-	if strings.Contains(string(out), "[build failed]") {
+	binary := filepath.Join(t.TempDir(), "tests")
+	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", binary, pkg).CombinedOutput(); err != nil {
 		t.Fatalf("the mutant does not compile:\n%s", out)
 	}
+	return binary
+}
+
+// runs runs the tests of a package, and reports whether they pass.
+func runs(t *testing.T, binary, dir string, args ...string) (string, bool) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOMAXPROCS=1")
+	out, err := cmd.CombinedOutput()
 	return string(out), err == nil
 }
 

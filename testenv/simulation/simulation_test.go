@@ -72,7 +72,7 @@ func TestEveryPromiseIsKept(t *testing.T) {
 	for _, sc := range Scenarios() {
 		t.Run(sc.Name, func(t *testing.T) {
 			seeds := seedsOf(sc)
-			r := sum(sc, 0, seeds, nil)
+			r := sum(sc, 0, seeds, func(r Result) bool { return len(r.Violations) > 0 })
 			t.Log(line(r, seeds))
 			if len(r.Violations) > 0 {
 				t.Errorf("%v\nseed %d: %s\n%s", r.Violations, r.Seed, r.First, r.Replay())
