@@ -64,7 +64,7 @@ func itoa(n int) string {
 
 // start starts a process in a slot.
 func (w *world) start(slot int) {
-	p := &process{w: w, slot: slot, id: w.slots[slot].id, up: true, rate: 1, gathering: map[string]*flight{}, nonce: w.rand.Uint64(), skew: w.upTo(1000 * second),
+	p := &process{w: w, slot: slot, id: w.slots[slot].id, up: true, rate: 1, gathering: map[string]*flight{}, nonce: w.rand.Uint64(), skew: w.upTo(3600 * second),
 		store: map[string]*entry{}, owns: map[string]*flight{}, fetches: map[string]*flight{}, epoch: map[string]int{},
 		hints: map[string]hint{}, calls: map[int]*call{}, ends: map[uint64]func(bool, []string){},
 		applied: map[*record]bool{}, waited: map[string]roster.Instance{}, floors: map[string]floors{}}

@@ -29,6 +29,7 @@ func Scenarios() []Scenario {
 		with("parts of five", func(s *Scenario) { s.N, s.Kinds = 5, "kKlsogppaa" }),
 		with("long parts", func(s *Scenario) { s.N, s.Kinds, s.Writes, s.LogSize = 5, "klpppg", 0.01, 500 }),
 		with("many writes", func(s *Scenario) { s.Kinds, s.Writes = "kKlsogppaa", 0.3 }),
+		with("drift", func(s *Scenario) { s.Kinds, s.Drift = "kKlsogppaa", 0.01 }),
 		with("no log", func(s *Scenario) { s.Kinds, s.LogSize = "kKlsogppaa", -1 }),
 		with("stops", func(s *Scenario) { s.N, s.Kinds = 5, "sssl" }),
 		with("a reader", func(s *Scenario) { s.N, s.Readers, s.Kinds = 4, 1, "kKlsogppaa" }),

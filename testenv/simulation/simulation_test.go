@@ -146,6 +146,7 @@ func TestSeedsThatOnceFailed(t *testing.T) {
 		scenario string
 		seed     uint64
 	}{
+		{"leaves", 50},   // joiners waited for an invalidation of a leaver that nobody could tell any more
 		{"leaves", 5002}, // a Get joined a fetch whose answer was older than its TTL when the Get began
 	} {
 		sc, ok := Named(found.scenario)
