@@ -85,8 +85,8 @@ func TestMutantsAreCaught(t *testing.T) {
 			}
 			const simulation = "../../testenv/simulation"
 			seeds := build(t, overlay, simulation)
-			for _, n := range []string{"4", "40"} {
-				if out, ok := runs(t, seeds, simulation, "-test.run", "TestEveryPromiseIsKept", "-test.failfast", "-test.timeout=4m", "-seeds", n); !ok {
+			for _, n := range []string{"4", "100"} {
+				if out, ok := runs(t, seeds, simulation, "-test.run", "TestEveryPromiseIsKept", "-test.failfast", "-test.timeout=5m", "-seeds", n); !ok {
 					bySeeds.Add(1)
 					t.Log("caught by the simulation: " + firstFailure(out))
 					return
@@ -132,7 +132,7 @@ func build(t *testing.T, overlay, pkg string) string {
 
 // runs runs the tests of a package, and reports whether they pass.
 func runs(t *testing.T, binary, dir string, args ...string) (string, bool) {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOMAXPROCS=1")
