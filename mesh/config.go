@@ -44,10 +44,12 @@ type Config struct {
 	// Private: do not answer NATS clients outside the mesh.
 	Private bool
 	// Heartbeat is how often the member shows that it lives, 10ms to 1m.
-	// Default 1s.
+	// Among more than a hundred members it does so the more seldom the more
+	// there are, every 27ms times their number. Default 1s.
 	Heartbeat time.Duration
 	// Lease is the silence after which others evict this member, at least
-	// three heartbeats. Default five heartbeats.
+	// three heartbeats. Default five heartbeats. Among more than a hundred members
+	// it counts from when one of them needs an answer of this one.
 	Lease time.Duration
 	// Quorum above 0, and up to 64, is fence mode: the promise of Invalidate
 	// then holds on every member, those across a partition included, because

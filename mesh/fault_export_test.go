@@ -1,5 +1,7 @@
 package mesh
 
+import "github.com/nats-io/nats.go"
+
 // LimitPending makes this member a slow consumer: what it listens to holds n messages and loses the others.
 func (m *Mesh) LimitPending(n int) error {
 	m.subs.mu.Lock()
@@ -28,3 +30,9 @@ func (m *Mesh) Lost() (n int) {
 func (m *Mesh) Links() int {
 	return len(*m.links.Load())
 }
+
+// Hear has the member receive a message for the roster.
+func (m *Mesh) Hear(msg *nats.Msg) { m.onControl(msg) }
+
+// Incarnation is this member's present one.
+func (m *Mesh) Incarnation() uint64 { return m.host.inc() }

@@ -3,6 +3,8 @@ package mesh
 import (
 	"slices"
 	"time"
+
+	"github.com/cachemesh/cachemesh/internal/roster"
 )
 
 // review looks at what is due: it repeats questions, or gives a member up. It
@@ -88,6 +90,7 @@ func (l *link) judge(due []*call, now int64) (soonest int64) {
 	l.mu.Unlock()
 	l.fail(ended)
 	if again {
+		l.m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Probe(now, l.id) })
 		l.nudge()
 	}
 	return soonest

@@ -61,7 +61,7 @@ func toWire(body any) any {
 			Heartbeat: micros(b.Heartbeat), Lease: micros(b.Lease),
 			Weight: b.Weight, Reader: b.Reader, Version: b.Version, Hash: b.Hash,
 			Joined: b.Joined, Leaving: b.Leaving, For: micros(b.For), Tenure: micros(b.Tenure), Life: lifeToWire(b.Life),
-			Quorum: b.Quorum, Seasoned: b.Seasoned, Fenced: b.Fenced,
+			Quorum: b.Quorum, Seasoned: b.Seasoned, Fenced: b.Fenced, Partial: b.Partial, Asks: b.Asks,
 			Caches: each(b.Caches, func(c roster.CacheState) wire.CacheState {
 				return wire.CacheState{Name: c.Name, Owned: c.Owned, For: micros(c.For)}
 			}),
@@ -99,7 +99,7 @@ func fromWire(sender string, msg any) any {
 			Heartbeat: fromMicros(b.Heartbeat), Lease: fromMicros(b.Lease),
 			Weight: b.Weight, Reader: b.Reader, Version: b.Version, Hash: b.Hash,
 			Joined: b.Joined, Leaving: b.Leaving, For: fromMicros(b.For), Tenure: fromMicros(b.Tenure), Life: lifeFromWire(b.Life),
-			Quorum: b.Quorum, Seasoned: b.Seasoned, Fenced: b.Fenced,
+			Quorum: b.Quorum, Seasoned: b.Seasoned, Fenced: b.Fenced, Partial: b.Partial, Asks: b.Asks,
 			Caches: each(b.Caches, func(c wire.CacheState) roster.CacheState {
 				return roster.CacheState{Name: c.Name, Owned: c.Owned, For: fromMicros(c.For)}
 			}),

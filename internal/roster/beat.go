@@ -20,16 +20,38 @@ func (r *Roster) interval() int64 {
 	return int64(every)
 }
 
-// beat sends a heartbeat to all, or to one member as an answer.
-func (r *Roster) beat(to string) *Beat {
+// beatIsDue has a heartbeat sent to all. In a large mesh it is a sign of life now
+// and then, and oftener from a joiner, whom some may not have heard.
+func (r *Roster) beatIsDue() {
+	if !r.large {
+		r.forceBeat = true
+		return
+	}
+	r.press()
+	r.beatDue = r.now + int64(r.cfg.Heartbeat)
+	r.forceBeat = !r.joined || r.now-r.lastBeat >= signEvery*int64(r.pace())
+}
+
+// number gives a heartbeat its number. Those to single members may share one:
+// each sees it once, and counts it from when the first was sent.
+func (r *Roster) number(to string) {
+	const close = int64(20 * time.Millisecond)
+	if p := r.peers[to]; r.large && p != nil && p.sentSeq < r.seq && r.allSeq < r.seq && p.tested == 0 && r.now-r.sent[r.seq%uint64(len(r.sent))] <= close {
+		return
+	}
 	r.seq++
 	r.sent[r.seq%uint64(len(r.sent))] = r.now
+}
+
+// beat sends a heartbeat to all, or to one member as an answer.
+func (r *Roster) beat(to string) *Beat {
+	r.number(to)
 	b := &Beat{
-		From: r.self, Nonce: r.cfg.Nonce, Seq: r.seq, Heartbeat: r.cfg.Heartbeat, Lease: r.cfg.Lease,
+		From: r.self, Nonce: r.cfg.Nonce, Seq: r.seq, Heartbeat: r.pace(), Lease: r.lease(),
 		Weight: r.cfg.Weight, Reader: r.cfg.Reader, Version: r.cfg.Version, Hash: r.cfg.Hash,
 		Joined: r.joined, Leaving: r.leaving, For: time.Duration(r.now - r.born), Tenure: r.tenure(),
 		Quorum: r.cfg.Quorum, Seasoned: r.fenceMode() && r.seasoned(), Fenced: r.fenced(),
-		Caches: r.announce(), Applied: r.vector(),
+		Caches: r.announce(), Asks: r.asking,
 	}
 	if r.joined {
 		b.For = time.Duration(r.now - r.joinedAt)
@@ -38,17 +60,30 @@ func (r *Roster) beat(to string) *Beat {
 	if _, forever := r.ownLife(); forever {
 		b.Life = -1
 	}
-	b.Peers = make([]PeerState, 0, len(r.order))
-	for _, p := range r.order {
-		b.Peers = append(b.Peers, PeerState{Instance: p.Instance, Seen: p.seen, Waits: p.waits,
-			Counts: p.waits && p.counted, Grants: r.grant(p)})
+	if r.large {
+		r.partial(b, to)
+	} else {
+		b.Peers, b.Applied = r.echoes(), r.vector()
 	}
 	r.send(to, b)
 	if to == "" {
-		r.lastBeat, r.beatDue = r.now, r.now+r.interval()
+		r.lastBeat, r.beatDue, r.allSeq = r.now, r.now+r.interval(), r.seq
 		r.wantBeat, r.forceBeat = false, false
 	}
 	return b
+}
+
+// echoes is what a heartbeat says of the others.
+func (r *Roster) echoes() []PeerState {
+	out := make([]PeerState, 0, len(r.order))
+	for _, p := range r.order {
+		out = append(out, r.echo(p))
+	}
+	return out
+}
+
+func (r *Roster) echo(p *peer) PeerState {
+	return PeerState{Instance: p.Instance, Seen: p.seen, Waits: p.waits, Counts: p.waits && p.counted, Grants: r.grant(p)}
 }
 
 // sentAt is when the heartbeat of a number was sent, if that is remembered.

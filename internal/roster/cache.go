@@ -25,7 +25,7 @@ func (r *Roster) Open(now int64, cache string, life time.Duration) Effects {
 	}
 	r.caches[cache] = &ownCache{name: cache, life: life}
 	r.measureLife()
-	r.dirty, r.forceBeat = true, !r.over && !r.apart
+	r.dirty, r.forceBeat, r.asking = true, !r.over && !r.apart, true
 	if r.apart && !r.fenced() {
 		r.caches[cache].own(r)
 	}

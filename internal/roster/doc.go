@@ -11,6 +11,8 @@
 // With Config.Quorum above 0 it runs in fence mode: fence.go has the rules, and
 // why they are enough.
 //
+// Among many members heartbeats are rare and small: large.go.
+//
 // Times are nanoseconds of one monotonic clock of the host's choosing. They
 // never cross the wire: messages hold durations alone.
 package roster

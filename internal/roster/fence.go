@@ -76,7 +76,13 @@ func (r *Roster) grant(p *peer) bool {
 }
 
 // waitEnds is when a peer that stays silent is waited for last.
-func (r *Roster) waitEnds(p *peer) int64 { return max(p.heard+int64(p.lease), p.hold) }
+func (r *Roster) waitEnds(p *peer) int64 {
+	end := max(p.heard+int64(p.lease), p.hold)
+	if p.tested > 0 { // bounded mode
+		end = min(end, p.tested+int64(r.cfg.Lease))
+	}
+	return end
+}
 
 // held reports whether a peer may hold a lease that this member has granted.
 func (r *Roster) held(p *peer) bool { return r.fenceMode() && p.waits && r.now <= p.hold }

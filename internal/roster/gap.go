@@ -7,9 +7,11 @@ import "time"
 func (r *Roster) Resync(now int64) Effects {
 	r.begin(now)
 	if !r.over && !r.apart {
-		r.forceBeat = true
-		for _, p := range r.order {
-			if p.echoed > 0 && !r.cfg.Ablation.RepairNothing {
+		r.forceBeat, r.asking = true, true
+		asked := 0
+		for _, p := range r.some() {
+			if p.echoed > 0 && !r.cfg.Ablation.RepairNothing && !(r.large && asked == r.cfg.Large.Lists) {
+				asked++
 				r.send(p.ID, &Want{From: r.self, To: p.Instance, Have: r.vector()})
 			}
 		}
@@ -91,5 +93,10 @@ func (r *Roster) learn(t *Tail) {
 		}
 	}
 	r.wantDue = 0
-	r.wantBeat = r.wantBeat || news // somebody may wait for it to be shown
+	if news { // somebody may wait for it to be shown
+		r.wantBeat = r.wantBeat || !r.large
+		for _, p := range r.order {
+			p.answer = p.answer || r.large && (p.Instance == t.From || p.waits && !p.confirms)
+		}
+	}
 }

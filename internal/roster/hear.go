@@ -41,8 +41,13 @@ func (r *Roster) hear(b *Beat) {
 	p.seen, p.seenAt, p.suspected = b.Seq, r.now, false
 	p.seasoned = b.Seasoned
 	p.heartbeat, p.lease = b.Heartbeat, min(max(b.Lease, minLease), maxLease)
+	r.hearLife(p, b)
 	r.hearApplied(p, b)
 	r.hearState(p, b)
+	r.hearMissing(b)
+	if b.Asks && (b.Partial || r.large) {
+		r.answer(p)
+	}
 	if r.fenceMode() {
 		r.vouch(p, p.shown[r.self], crowdOf(b))
 	}
@@ -70,20 +75,35 @@ func (r *Roster) hearEcho(p *peer, b *Beat) {
 		at, ok := r.sentAt(e.Seen)
 		if ok && e.Seen > p.echoed {
 			p.echoed, p.heard = e.Seen, at
+			if at >= p.tested {
+				p.tested = 0
+			}
 		}
 		if b.Seq > p.seen {
 			if ok {
 				r.hearGrant(p, e, at)
 			}
-			if e.Counts && !p.confirms {
-				r.wantBeat = r.wantBeat || !r.joined
+			if e.Counts && !p.confirms && !r.joined {
+				r.answer(p)
 			}
 			p.confirms = e.Counts
 		}
 		return
 	}
-	if b.Seq > p.seen {
+	if b.Seq > p.seen && !b.Partial {
 		p.confirms = false
+	}
+}
+
+// hearLife notes for how long the peer's values may live.
+func (r *Roster) hearLife(p *peer, b *Beat) {
+	life := b.Life
+	if life > maxLife {
+		life = -1
+	}
+	if p.life != life {
+		p.life = life
+		r.measureLife()
 	}
 }
 
@@ -95,11 +115,17 @@ func (r *Roster) hearApplied(p *peer, b *Beat) {
 		a := &b.Applied[i]
 		s := r.sources[a.Source]
 		if s == nil {
-			if a.Upto == 0 || a.Age > r.memory() { // all values that are older have expired
+			if a.Upto == 0 {
 				continue
 			}
 			s = r.source(a.Source)
 			s.changed = r.now - int64(max(a.Age, 0))
+			if a.Age > r.memory() { // all values that are older have expired: it is as good as applied
+				s.raise(a.Upto)
+				s.base = s.prefix
+				r.changes++
+				s.mark = r.changes
+			}
 		}
 		if a.Upto > p.shown[a.Source] {
 			p.shown[a.Source] = a.Upto
@@ -120,7 +146,7 @@ func (r *Roster) hearState(p *peer, b *Beat) {
 		if b.Joined {
 			p.since -= int64(max(b.For, 0))
 		}
-		r.dirty, r.wantBeat = true, true
+		r.dirty, r.wantBeat = true, r.wantBeat || !r.large
 	}
 	if p.fenced != b.Fenced {
 		p.fenced, r.dirty = b.Fenced, true
@@ -132,15 +158,9 @@ func (r *Roster) hearState(p *peer, b *Beat) {
 	if t := b.standing(); t > 0 {
 		p.elder = r.now - int64(t)
 	}
-	life := b.Life
-	if life > maxLife {
-		life = -1
+	if !b.Partial {
+		p.says, p.lists = b.Peers, true
 	}
-	if p.life != life {
-		p.life = life
-		r.measureLife()
-	}
-	p.says = b.Peers
 	r.hearCaches(p, b)
 }
 
@@ -169,7 +189,7 @@ func (r *Roster) hearCaches(p *peer, b *Beat) {
 				}
 			}
 		}
-		r.wantBeat = r.wantBeat || !known
+		r.wantBeat = r.wantBeat || !known && !r.large
 		p.caches = append(p.caches, n)
 	}
 	r.dirty = true

@@ -29,6 +29,7 @@ func (r *Roster) admit(b *Beat) *peer {
 		return nil
 	}
 	if cur != nil && b.Nonce != cur.nonce && (r.held(cur) || r.fresh(cur) && !r.outranks(b, cur)) {
+		r.test(cur)
 		r.once("newcomer "+id, func() {
 			r.logf(false, id, "another process uses the ID of a live member: ignored until that one's lease has ended")
 		})
@@ -45,7 +46,7 @@ func (r *Roster) admit(b *Beat) *peer {
 	p := r.insert(b)
 	p.nonce = b.Nonce
 	p.stranger = b.standing() > 0
-	r.wantBeat = true // answer a newcomer at once
+	r.answer(p) // a newcomer, at once
 	return p
 }
 
@@ -140,6 +141,10 @@ func (r *Roster) reincarnate(counter uint64) {
 		p.waits, p.counted, p.confirms = false, false, false
 		p.echoed, p.heard, p.snapshot, p.lagAt = 0, 0, nil, 0
 		p.hold, p.offered, p.granted, p.relied, p.vouched = 0, 0, 0, false, 0
+		p.tested = 0
+		if r.large { // a list that is not renewed names who has gone since
+			p.says, p.lists = nil, false
+		}
 	}
 	r.waking = r.waking && r.sleepOn()
 	for _, c := range r.caches {

@@ -147,6 +147,7 @@ func (r *Roster) confirm(c *Confirm) {
 			p.acked.add(n)
 		}
 	}
+	p.tested = 0
 	r.vouch(p, c.Upto, c.Crowd)
 	r.acknowledge(p)
 }
@@ -187,6 +188,7 @@ func (r *Roster) repeat() {
 		if len(p.owes) == 0 || r.now < p.repeatDue {
 			continue
 		}
+		r.test(p)
 		p.repeatDue = r.now + r.repeatEvery()
 		var records []Invalidation
 		bytes := 0

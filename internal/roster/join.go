@@ -14,6 +14,11 @@ func (r *Roster) tryJoin() {
 	}
 	r.joined, r.joinedAt = true, r.now
 	r.dirty, r.wantBeat = true, true
+	if r.large {
+		for _, p := range r.order {
+			p.says = nil // it is not renewed
+		}
+	}
 	if !r.wasJoined {
 		r.wasJoined, r.tenureFrom = true, r.now
 		r.out.Joined = true
@@ -25,22 +30,44 @@ func (r *Roster) mayJoin() bool {
 	if r.cfg.Ablation.JoinAtOnce {
 		return waited
 	}
-	member := false // somebody who has joined speaks for the whole mesh
-	for i := range r.union() {
-		p := r.remote(i)
-		if p == nil || !p.counted || !p.confirms {
+	// Somebody who has joined speaks for the whole mesh, once it has told whom it
+	// knows: in a large one not everybody does.
+	member, told, silent, strangers := false, false, false, false
+	for _, p := range r.order {
+		if r.silent(p) {
+			continue
+		}
+		if !ready(p) {
 			return false
 		}
-		member = member || p.joined
+		member = member || p.joined && p.lists
+		told, silent = told || p.lists, silent || !p.lists
+		strangers = strangers || p.joined && !p.lists
 	}
-	return waited || member
+	if !member && !(waited && !strangers && (told || !silent)) {
+		return false
+	}
+	for i := range r.union() {
+		if p := r.remote(i); p == nil || !ready(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// ready reports whether a peer counts this member, and is counted here.
+func ready(p *peer) bool { return p.counted && p.confirms }
+
+// silent reports whether a peer has not been heard lately.
+func (r *Roster) silent(p *peer) bool {
+	return !r.fresh(p) && r.now-p.lastBeat > int64(p.lease)
 }
 
 // union yields everybody in the views that were heard lately, some repeatedly.
 func (r *Roster) union() iter.Seq[Instance] {
 	return func(yield func(Instance) bool) {
 		for _, p := range r.order {
-			if !r.fresh(p) && r.now-p.lastBeat > int64(p.lease) {
+			if r.silent(p) {
 				continue
 			}
 			if !yield(p.Instance) {

@@ -85,6 +85,10 @@ type Beat struct {
 	Caches    []CacheState
 	Peers     []PeerState
 	Applied   []Applied
+	// Partial: in a large mesh, Peers and Applied leave out what is not new to the
+	// receiver. Of others than the receiver, Peers names whom a joiner misses.
+	Partial bool
+	Asks    bool // and the receiver is to answer at once
 }
 
 // Told carries invalidations to all members, or again to one of them.

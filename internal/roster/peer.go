@@ -59,6 +59,16 @@ type peer struct {
 
 	suspected bool // the transport says that nobody listens there; ends with its next beat
 
+	// In a large mesh:
+	due     int64  // when a heartbeat to it is due
+	sentAt  int64  // when the last was sent
+	sentSeq uint64 // its number
+	beats   uint64 // how many
+	shownAt uint64 // Roster.changes then: it has been shown what was applied before
+	answer  bool   // it is to be told how things stand, soon
+	tested  int64  // since when an answer is awaited from it; 0: none is
+	lists   bool   // it has told whom it knows
+
 	lagAt uint64 // Roster.changes when lags was worked out; 0: never
 	lags  bool   // there is something to carry to it
 }
@@ -80,7 +90,7 @@ type newest struct {
 // fresh: silence counts from when the latest heartbeat of ours that it has
 // echoed was sent, and each member is judged by the lease it announces.
 func (r *Roster) fresh(p *peer) bool {
-	return p.echoed > 0 && time.Duration(r.now-p.heard) <= p.lease
+	return p.echoed > 0 && time.Duration(r.now-p.heard) <= p.lease && !r.failed(p)
 }
 
 // remote finds the peer that is this very instance.
@@ -128,12 +138,14 @@ func (r *Roster) evict(p *peer) {
 
 // insert starts a peer.
 func (r *Roster) insert(b *Beat) *peer {
-	p := &peer{Instance: b.From, mark: mark(b.From), shown: map[Instance]uint64{}, since: r.now}
+	p := &peer{Instance: b.From, mark: mark(b.From), shown: map[Instance]uint64{}, since: r.now, shownAt: r.changes}
 	r.peers[p.ID] = p
 	i, _ := slices.BinarySearchFunc(r.order, p.ID, func(p *peer, id string) int {
 		return compareInstances(Instance{ID: p.ID}, Instance{ID: id})
 	})
 	r.order = slices.Insert(r.order, i, p)
+	p.due = r.now + r.spacing(p)
+	r.grow()
 	return p
 }
 
@@ -172,7 +184,7 @@ func (r *Roster) waitFor(p *peer) {
 	for _, o := range r.openOps() {
 		r.owe(p, o)
 	}
-	r.wantBeat = true
+	r.answer(p)
 }
 
 // compare is the second half of R4.
@@ -181,14 +193,17 @@ func (r *Roster) compare(p *peer) {
 		return
 	}
 	for k, n := range p.snapshot {
-		if p.shown[k] >= n || r.cfg.Ablation.CompareNothing {
+		if s := r.sources[k]; p.shown[k] >= n || s == nil || !r.matters(s) || r.cfg.Ablation.CompareNothing {
 			delete(p.snapshot, k)
 		}
 	}
 	if len(p.snapshot) == 0 {
 		p.counted = true
-		r.dirty, r.wantBeat = true, true
-		r.logf(false, p.ID, "counted")
+		r.dirty = true
+		r.answer(p)
+		if r.joined || !r.large { // a joiner would have a line for each
+			r.logf(false, p.ID, "counted")
+		}
 	}
 }
 
@@ -205,7 +220,7 @@ func (r *Roster) Suspect(now int64, id string) {
 // are short, for so long as a machine may be too busy to let it speak.
 func (r *Roster) Suspects(now int64, id string) bool {
 	p := r.peers[id]
-	return p == nil || p.suspected || time.Duration(now-p.lastBeat) > max(p.heartbeat*5/2, min(p.lease*4/5, busy))
+	return p == nil || p.suspected || p.tested > 0 && time.Duration(now-p.tested) > busy || time.Duration(now-p.lastBeat) > max(p.heartbeat*5/2, min(p.lease*4/5, busy))
 }
 
 // Heard is when anything was last received from the member of that ID; 0 if it is

@@ -1,12 +1,17 @@
 package roster
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // publish hands out a view where something has changed. That leases have merely
 // been renewed is told with the next Tick, not with each heartbeat heard.
 func (r *Roster) publish() {
 	alone := r.hearsNobody()
 	switch {
+	case r.large && !r.wasJoined && r.now-r.lookedAt < int64(r.cfg.Heartbeat/4):
+		return // nobody reads by it yet, and everybody is about to be counted
 	case r.dirty || alone != r.view.Alone:
 		number := r.view.Number
 		r.view = r.look()
@@ -18,7 +23,7 @@ func (r *Roster) publish() {
 	default:
 		return
 	}
-	r.dirty = false
+	r.dirty, r.lookedAt = false, r.now
 	r.out.View = r.view
 }
 
@@ -73,8 +78,14 @@ func (r *Roster) until() int64 {
 }
 
 func (r *Roster) hearsNobody() bool {
+	lease := func(p *peer) time.Duration {
+		if r.large { // somebody would be heard
+			return min(p.lease, r.cfg.Lease)
+		}
+		return p.lease
+	}
 	for _, p := range r.order {
-		if r.now-p.lastBeat <= int64(p.lease) {
+		if r.now-p.lastBeat <= int64(lease(p)) {
 			return false
 		}
 	}

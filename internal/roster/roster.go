@@ -32,6 +32,7 @@ type Config struct {
 	// itself included, is fenced. It must be a majority of the members that there
 	// will ever be at a time, and the same for all; so must Lease then.
 	Quorum   int
+	Large    Large
 	Ablation Ablation // for the simulation
 }
 
@@ -51,6 +52,7 @@ func (c Config) withDefaults() Config {
 	if c.MaxBytes <= 0 {
 		c.MaxBytes = defaultMaxBytes
 	}
+	c.Large = c.Large.withDefaults()
 	return c
 }
 
@@ -75,9 +77,14 @@ type Roster struct {
 	seq       uint64
 	sent      [1024]int64 // when heartbeats were sent, by seq
 	lastBeat  int64
+	allSeq    uint64 // of the latest to all
 	beatDue   int64
 	wantBeat  bool // as soon as minGap allows
 	forceBeat bool // now
+	asking    bool // and all are to answer it
+
+	large bool // the mesh is: see Large
+	size  int  // peers that are heard
 
 	peers  map[string]*peer
 	order  []*peer // by ID
@@ -112,6 +119,8 @@ type Roster struct {
 
 	view  *View
 	dirty bool
+
+	lookedAt int64 // when it was made
 
 	contested int64 // until when a namesake counts as one that we have refused
 	rival     uint64
@@ -157,7 +166,8 @@ func (r *Roster) Tick(now int64) Effects {
 	r.lastTick, r.ticked = r.now, true
 	if r.now >= r.beatDue {
 		r.forget()
-		r.forceBeat = true
+		r.measure()
+		r.beatIsDue()
 	}
 	r.repeat()
 	return r.finish()
@@ -169,6 +179,9 @@ func (r *Roster) Next() int64 {
 		return never
 	}
 	next := r.beatDue
+	if r.large {
+		next = min(next, r.nextSpoken())
+	}
 	for _, p := range r.order {
 		if p.waits && !r.waking {
 			next = min(next, r.waitEnds(p)+1)
@@ -271,8 +284,11 @@ func (r *Roster) finish() Effects {
 		} else if r.wantBeat {
 			r.beatDue = min(r.beatDue, r.lastBeat+r.gap())
 		}
+		if r.large {
+			r.speak()
+		}
 	}
-	r.forceBeat = false
+	r.forceBeat, r.asking = false, false
 	r.publish()
 	r.ticked = false
 	out := r.out

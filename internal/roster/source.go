@@ -22,6 +22,7 @@ type source struct {
 	progress
 	base    uint64 // the log has lost content up to this number
 	changed int64  // when something new was last applied
+	mark    uint64 // Roster.changes then
 	have    uint64 // scratch of tail: how much the asker has
 	listed  bool   // scratch of tail: the asker knows the source
 }
@@ -56,6 +57,7 @@ func (r *Roster) apply(i Invalidation) bool {
 	}
 	s.changed = r.now
 	r.changes++
+	s.mark = r.changes
 	r.out.Apply = append(r.out.Apply, i.Target)
 	r.log.add(record{s, i.N, i.Target})
 	if len(s.spans) > maxSpans { // dropping everything applies all that was ever issued
@@ -93,6 +95,7 @@ func (r *Roster) raise(bases []Applied) (raised bool) {
 		s.base = max(s.base, s.prefix)
 		s.changed = r.now
 		r.changes++
+		s.mark = r.changes
 		raised = true
 	}
 	return raised
@@ -137,9 +140,30 @@ func (r *Roster) measureLife() {
 	r.life, r.forever = life, forever
 }
 
+// mendHoles drops everything where records are missing of a source that has gone, and
+// nobody has told them for two leases: nobody has them.
+func (r *Roster) mendHoles() {
+	for _, s := range r.sourceOrder {
+		if p := r.remote(s.Instance); len(s.spans) == 0 || p != nil && p.waits || time.Duration(r.now-s.changed) <= 2*r.cfg.Lease {
+			continue
+		}
+		if r.cfg.Ablation.RepairNothing || r.cfg.Ablation.DropNothing {
+			continue
+		}
+		r.drop("what " + s.ID + " has invalidated is known in part only, and it has gone")
+		s.raise(s.top())
+		s.base = max(s.base, s.prefix)
+		s.changed = r.now
+		r.changes++
+		s.mark = r.changes
+		r.wantBeat = true
+	}
+}
+
 // forget ends what rule R6 no longer asks to remember.
 func (r *Roster) forget() {
 	r.measureLife()
+	r.mendHoles()
 	long := r.memory() + 2*r.cfg.Lease
 	if r.cfg.Ablation.ForgetAtOnce {
 		long = r.memory()
@@ -153,7 +177,7 @@ func (r *Roster) forget() {
 		}
 	}
 	for _, p := range slices.Clone(r.order) {
-		if !p.waits && time.Duration(r.now-p.lastBeat) > long {
+		if !p.waits && time.Duration(r.now-p.lastBeat) > long+paceLease*(r.pace()-r.cfg.Heartbeat) {
 			r.remove(p)
 		}
 	}

@@ -23,7 +23,10 @@ func (r *Roster) Wake(now int64) Effects {
 func (r *Roster) wake() {
 	r.lastTick = r.now
 	r.waking, r.wakeAt, r.wakeSeq = true, r.now, r.seq+1
-	r.forceBeat, r.dirty = true, true
+	r.forceBeat, r.asking, r.dirty = true, true, true
+	for _, p := range r.order {
+		p.tested = 0
+	}
 }
 
 // sleepOn starts the round again, for a new incarnation.

@@ -72,6 +72,8 @@ type Beat struct {
 	Quorum    int          `cbor:"18,keyasint,omitempty"` // 0 is bounded mode; at most MaxPeers
 	Seasoned  bool         `cbor:"19,keyasint,omitempty"`
 	Fenced    bool         `cbor:"20,keyasint,omitempty"`
+	Partial   bool         `cbor:"21,keyasint,omitempty"` // in a large mesh: Peers and Applied are what is new to the receiver
+	Asks      bool         `cbor:"22,keyasint,omitempty"` // for an answer at once
 }
 
 // Told carries invalidations of the sender.

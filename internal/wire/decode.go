@@ -67,6 +67,10 @@ func (r *reader) beat(m *Beat) {
 			m.Seasoned = r.bool()
 		case 20:
 			m.Fenced = r.bool()
+		case 21:
+			m.Partial = r.bool()
+		case 22:
+			m.Asks = r.bool()
 		default:
 			r.skip(1)
 		}

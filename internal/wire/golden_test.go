@@ -37,6 +37,8 @@ func samples() map[string]sample {
 			Applied: applied}},
 		"beat-fence": {msg: &Beat{Inc: 5, Nonce: 1, Seq: 2, Heartbeat: 1_000_000, Lease: 5_000_000, Quorum: 3, Seasoned: true, Fenced: true,
 			Peers: []PeerState{{Instance: a, Seen: 2, Waits: true, Counts: true, Grants: true}}}},
+		"beat-large": {msg: &Beat{Inc: 5, Nonce: 1, Seq: 2, Heartbeat: 27_000_000, Lease: 108_000_000, Partial: true, Asks: true,
+			Peers: []PeerState{{Instance: a, Seen: 2, Waits: true, Counts: true}}, Applied: applied}},
 		"confirm-fence": {msg: &Confirm{Inc: 1, To: b, Upto: 23, Crowd: 0x0123456789abcdef}},
 		"beat-first":    {msg: &Beat{Inc: 1, Nonce: 1, Seq: 1, Heartbeat: 1_000_000, Lease: 5_000_000}},
 		"told":          {msg: &Told{Inc: 1, Records: records}},

@@ -86,7 +86,7 @@ func (r random) beat() *Beat {
 		Inc: r.positive(), Nonce: r.uint(), Seq: r.uint(), Heartbeat: 1 + r.age()/2, Lease: 1 + r.age()/2,
 		Weight: r.IntN(MaxWeight + 1), Reader: r.maybe(), Version: r.text(), Hash: uint8(r.uint()), Joined: r.maybe(),
 		Leaving: r.maybe(), For: r.age(), Life: r.life(), Tenure: r.age(),
-		Quorum: r.IntN(MaxPeers + 1), Seasoned: r.maybe(), Fenced: r.maybe(),
+		Quorum: r.IntN(MaxPeers + 1), Seasoned: r.maybe(), Fenced: r.maybe(), Partial: r.maybe(), Asks: r.maybe(),
 		Caches:  list(r, func() CacheState { return CacheState{Name: r.token(), Owned: r.maybe(), For: r.age()} }),
 		Peers:   list(r, func() PeerState { return PeerState{r.instance(), r.uint(), r.maybe(), r.maybe(), r.maybe()} }),
 		Applied: list(r, r.applied),

@@ -53,6 +53,15 @@ func TestHistories(t *testing.T) {
 				Invalidations: []Invalidation{with(inv("a", 10, 20, "b"), func(i *Invalidation) { i.Keys = nil })}},
 			want: "Invalidated",
 		},
+		"a stale read of a value with an invalidated tag": {
+			h: History{Loads: []Load{with(old, func(l *Load) { l.Tags = []string{"s", "t"} })}, Gets: []Get{get("b", 21, 22, 1)},
+				Invalidations: []Invalidation{with(inv("a", 10, 20, "b"), func(i *Invalidation) { i.Keys, i.Tags = nil, []string{"t"} })}},
+			want: "Invalidated",
+		},
+		"another tag, and the value of another load": {
+			h: History{Loads: []Load{with(old, func(l *Load) { l.Tags = []string{"s"} })}, Gets: []Get{get("b", 21, 22, 1)},
+				Invalidations: []Invalidation{with(inv("a", 10, 20, "b"), func(i *Invalidation) { i.Keys, i.Tags = nil, []string{"t"} })}},
+		},
 		"an earlier invalidation binds still": {
 			h: History{Loads: []Load{load(1, "a", 7, 8)}, Gets: []Get{get("b", 41, 42, 1)},
 				Invalidations: []Invalidation{inv("a", 10, 20, "b"), inv("c", 5, 30, "b")}},
@@ -189,6 +198,16 @@ func TestHistories(t *testing.T) {
 			rules: []Rule{NoRegress},
 			want:  "NoRegress",
 		},
+		"a regress in a steady time, and across its end": {
+			h:     History{Loads: []Load{old, young}, Gets: []Get{get("a", 20, 21, 2), get("a", 22, 23, 1), get("a", 42, 43, 1)}, Steady: []Interval{{15, 30}}},
+			rules: []Rule{NoRegressWhenSteady},
+			want:  "NoRegressWhenSteady",
+		},
+		"a regress where nothing is steady, and to a value of Set": {
+			h: History{Loads: []Load{with(old, func(l *Load) { l.Set = true }), young}, Steady: []Interval{{15, 30}},
+				Gets: []Get{get("a", 20, 21, 2), get("a", 22, 23, 1), get("a", 42, 43, 1)}},
+			rules: []Rule{NoRegressWhenSteady},
+		},
 		"older values elsewhere or at the same time": {
 			h:     History{Loads: []Load{old, young}, Gets: []Get{get("a", 20, 22, 2), get("a", 22, 23, 1), get("b", 23, 24, 1)}},
 			rules: []Rule{NoRegress},
@@ -261,7 +280,7 @@ func TestALongHistoryIsJudgedInSecondsAndItsViolationsAreBounded(t *testing.T) {
 	for _, stale := range []float64{0, 0.1} {
 		h := long(100_000, stale)
 		begin := time.Now()
-		found := len(Check(h, append(Default(), NoRegress, BoundedWait(0), BoundedAge(time.Hour))...))
+		found := len(Check(h, append(Default(), NoRegress, NoRegressWhenSteady, BoundedWait(0), BoundedAge(time.Hour))...))
 		if (found > 0) != (stale > 0) || found > 2*maxPerRule {
 			t.Errorf("%d violations with %v stale", found, stale)
 		}

@@ -30,10 +30,12 @@
 //   - BoundedAge(ttl): no value read is older than ttl when its get starts.
 //   - BoundedWait(slack): a get with a deadline ends at most slack after it.
 //   - NoRegress: on one member, a get that starts after another ended reads no older load of the key. Caches do not
-//     promise it in general, and Default leaves it out.
+//     promise it in general, and Default leaves it out: when owners change, the next one may have an older value.
+//   - NoRegressWhenSteady: the same in the times that the history calls steady, for values that were loaded.
 //
 // Two loads may overlap where something asks for a second one: an invalidation of the key between the start of
-// the get that asked for the first and the beginning of the second, a get with Fresh, or the cancelling of the first.
+// the get that asked for the first and the beginning of the second, or of all keys or any tag, a get with Fresh, or the
+// cancelling of the first.
 //
 // # Time
 //

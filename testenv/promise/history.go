@@ -16,6 +16,7 @@ type Load struct {
 	Version   uint64        // the origin's number of the value, if it has one
 	Cancelled bool          // its context ended before it did: whoever asked has left
 	Set       bool          // the value was given to Set, nothing was loaded
+	Tags      []string      // of its value
 }
 
 // Get is one read that has ended.
@@ -43,9 +44,10 @@ const (
 
 func (o Outcome) String() string { return [...]string{"ok", "partial", "failed", "refused"}[o] }
 
-// Invalidation is one call of Invalidate, Clear or Set that has ended.
+// Invalidation is one call of Invalidate, InvalidateTags, Clear or Set that has ended.
 type Invalidation struct {
-	Keys       []string // nil: all keys
+	Keys       []string // nil, without Tags: all keys
+	Tags       []string // of the values that it is about; then there are no Keys
 	Member     string   // the caller's
 	Start, End time.Duration
 	Outcome    Outcome
@@ -103,7 +105,10 @@ func (g Get) String() string {
 
 func (i Invalidation) String() string {
 	keys := "all keys"
-	if i.Keys != nil {
+	switch {
+	case i.Tags != nil:
+		keys = fmt.Sprintf("tags %q", i.Tags)
+	case i.Keys != nil:
 		keys = fmt.Sprintf("%q", i.Keys)
 	}
 	s := fmt.Sprintf("%s invalidation of %s by %s: %v", span(i.Start, i.End), keys, i.Member, i.Outcome)

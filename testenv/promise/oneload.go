@@ -54,11 +54,14 @@ func (x *index) excuse() {
 		case Partial, Failed:
 			end = math.MaxInt64 // it goes on behind the caller's back
 		}
-		if i.Keys == nil {
+		if i.Keys == nil && i.Tags == nil {
 			x.always.add(i.Start, end)
 		}
 		for _, key := range i.Keys {
 			of(key).add(i.Start, end)
+		}
+		if i.Tags != nil { // of a load under way the tags are not known: it is joined no more, whatever they are
+			x.always.add(i.Start, end)
 		}
 	}
 	for _, g := range x.gets {

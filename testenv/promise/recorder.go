@@ -35,6 +35,7 @@ type Recorder struct {
 	versions map[string]uint64 // of a key: how often it was invalidated
 	callers  []Member          // that have invalidated
 	min, max time.Duration     // how long loads take
+	tags     func(key string) []string
 }
 
 // NewRecorder begins a history. The clock gives the time since its start; nil: that of the machine, or of the bubble
@@ -90,6 +91,14 @@ func (r *Recorder) SetLoadTime(least, most time.Duration) {
 	r.min, r.max = least, max(least, most)
 }
 
+// SetTags gives the values of loads and Sets that begin from now on the tags that tags names for their key. It must not
+// call the Recorder.
+func (r *Recorder) SetTags(tags func(key string) []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tags = tags
+}
+
 // Loader is the origin as one member sees it. Its values say from which load they come; they are of no use to others.
 func (r *Recorder) Loader(member string) loader.Loader[[]byte] {
 	return loader.Func[[]byte](func(ctx context.Context, req loader.Request[[]byte]) (loader.Item[[]byte], error) {
@@ -111,7 +120,7 @@ func (r *Recorder) Loader(member string) loader.Loader[[]byte] {
 		if err != nil {
 			return loader.Item[[]byte]{}, err
 		}
-		return loader.Item[[]byte]{Value: valueOf(l)}, nil
+		return loader.Item[[]byte]{Value: valueOf(l), Tags: l.Tags}, nil
 	})
 }
 
@@ -120,6 +129,9 @@ func (r *Recorder) begin(l Load) (Load, time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l.Number, l.Began, l.Version = uint64(len(r.h.Loads)+1), r.now(), r.versions[l.Key]
+	if r.tags != nil {
+		l.Tags = r.tags(l.Key)
+	}
 	r.h.Loads = append(r.h.Loads, l)
 	if r.max == 0 {
 		return l, 0
@@ -179,12 +191,23 @@ func (r *Recorder) Invalidate(ctx context.Context, c Cache, m Member, keys ...st
 	if keys == nil {
 		keys = []string{}
 	}
-	return r.invalidate(m, keys, func() error { return c.Invalidate(ctx, keys...) })
+	return r.invalidate(m, Invalidation{Keys: keys}, func() error { return c.Invalidate(ctx, keys...) })
+}
+
+// InvalidateTags invalidates what carries the tags (SetTags) through the member's cache and returns what the cache
+// returned.
+func (r *Recorder) InvalidateTags(ctx context.Context, c interface {
+	InvalidateTags(ctx context.Context, tags ...string) error
+}, m Member, tags ...string) error {
+	if tags == nil {
+		tags = []string{}
+	}
+	return r.invalidate(m, Invalidation{Tags: tags}, func() error { return c.InvalidateTags(ctx, tags...) })
 }
 
 // Clear invalidates all keys through the member's cache and returns what the cache returned.
 func (r *Recorder) Clear(ctx context.Context, c interface{ Clear(context.Context) error }, m Member) error {
-	return r.invalidate(m, nil, func() error { return c.Clear(ctx) })
+	return r.invalidate(m, Invalidation{}, func() error { return c.Clear(ctx) })
 }
 
 // Setter is a cache that takes values.
@@ -195,17 +218,17 @@ type Setter interface {
 // Set puts a value that counts as loaded now through the member's cache, which also invalidates the key, and returns
 // what the cache returned.
 func (r *Recorder) Set(ctx context.Context, c Setter, m Member, key string) error {
-	return r.invalidate(m, []string{key}, func() error {
+	return r.invalidate(m, Invalidation{Keys: []string{key}}, func() error {
 		l, _ := r.begin(Load{Key: key, Member: m.ID(), Set: true})
-		return c.Set(ctx, key, loader.Item[[]byte]{Value: valueOf(l)})
+		return c.Set(ctx, key, loader.Item[[]byte]{Value: valueOf(l), Tags: l.Tags})
 	})
 }
 
-func (r *Recorder) invalidate(m Member, keys []string, call func() error) error {
-	i := Invalidation{Keys: keys, Member: m.ID()}
+func (r *Recorder) invalidate(m Member, i Invalidation, call func() error) error {
+	i.Member = m.ID()
 	r.mu.Lock()
 	i.Start = r.now()
-	for _, key := range keys {
+	for _, key := range i.Keys {
 		r.versions[key]++
 	}
 	if !slices.Contains(r.callers, m) {

@@ -297,24 +297,30 @@ func (c *checker) end() {
 			c.violation("hang", fmt.Sprintf("get on %v of %s begun %.4f never ended", g.p, g.key, float64(g.begun)/1e9))
 		}
 	}
+	c.whole()
+}
+
+// whole demands that all live members count all.
+func (c *checker) whole() {
+	now := float64(c.w.now) / 1e9
 	live := map[string]bool{}
 	for _, a := range c.w.slots {
 		if !a.up || a.apart {
 			continue
 		}
 		if live[a.id] {
-			c.violation("twins", "at the end two live members have the ID "+a.id)
+			c.violation("twins", fmt.Sprintf("at %.1fs two live members have the ID %s", now, a.id))
 		}
 		live[a.id] = true
 		if a.fenced() {
-			c.violation("fenced", fmt.Sprintf("at the end %v hears no quorum", a))
+			c.violation("fenced", fmt.Sprintf("at %.1fs %v hears no quorum", now, a))
 		}
 		if self, _ := a.view.Member(a.id); !a.joined || !self.Joined {
-			c.violation("apart", fmt.Sprintf("at the end %v has not joined", a))
+			c.violation("apart", fmt.Sprintf("at %.1fs %v has not joined", now, a))
 		}
 		for _, b := range c.w.slots {
 			if b.up && !b.apart && a.id != b.id && !a.counts(b) {
-				c.violation("apart", fmt.Sprintf("at the end %v does not count %v", a, b))
+				c.violation("apart", fmt.Sprintf("at %.1fs %v does not count %v", now, a, b))
 			}
 		}
 	}

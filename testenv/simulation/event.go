@@ -100,6 +100,14 @@ func (w *world) carry(from *process, slot int, do func(*process), silent func())
 	}
 }
 
+// mend is how long it may take from when all is whole until all count all.
+func (w *world) mend() int64 {
+	if w.Large { // heartbeats are rare
+		return 10 * second
+	}
+	return 5 * second
+}
+
 func run(seed uint64, sc Scenario, tracing bool) Result {
 	w := &world{Scenario: sc, rand: rand.New(rand.NewPCG(seed, 0x6d657368)), cut: map[[2]int]bool{}, tracing: tracing}
 	w.check = newChecker(w)
@@ -117,6 +125,7 @@ func run(seed uint64, sc Scenario, tracing bool) Result {
 		w.after(2*second, w.nemesis)
 	}
 	w.after(runFor+5*second, w.heal)
+	w.after(runFor+5*second+w.mend(), w.check.whole)
 	for len(w.events) > 0 {
 		e := heap.Pop(&w.events).(*event)
 		w.now = e.at

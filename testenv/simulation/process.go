@@ -64,7 +64,7 @@ func itoa(n int) string {
 
 // start starts a process in a slot.
 func (w *world) start(slot int) {
-	p := &process{w: w, slot: slot, id: w.slots[slot].id, up: true, rate: 1, gathering: map[string]*flight{}, nonce: w.rand.Uint64(), skew: w.upTo(1000 * second),
+	p := &process{w: w, slot: slot, id: w.slots[slot].id, up: true, rate: 1, gathering: map[string]*flight{}, nonce: w.rand.Uint64(), skew: w.upTo(3600 * second),
 		store: map[string]*entry{}, owns: map[string]*flight{}, fetches: map[string]*flight{}, epoch: map[string]int{},
 		hints: map[string]hint{}, calls: map[int]*call{}, ends: map[uint64]func(bool, []string){},
 		applied: map[*record]bool{}, waited: map[string]roster.Instance{}, floors: map[string]floors{}}
@@ -72,7 +72,11 @@ func (w *world) start(slot int) {
 	if w.Drift > 0 {
 		p.rate = 1 + w.Drift*float64(2*w.rand.IntN(2)-1) // as far off as can be
 	}
-	p.r = roster.New(roster.Config{ID: p.id, Nonce: p.nonce, Heartbeat: time.Duration(heartbeat), Lease: time.Duration(lease),
+	large := roster.Large{From: -1}
+	if w.Large {
+		large = roster.Large{From: 3, Pace: 200 * time.Millisecond, Lists: 2}
+	}
+	p.r = roster.New(roster.Config{ID: p.id, Nonce: p.nonce, Heartbeat: time.Duration(heartbeat), Lease: time.Duration(lease), Large: large,
 		LogSize: w.LogSize, Quorum: w.Quorum, Reader: slot < w.N && slot >= w.N-w.Readers, Ablation: w.Ablation}, p.clock())
 	p.view = p.r.View()
 	w.logf("%v starts, nonce %d", p, p.nonce)

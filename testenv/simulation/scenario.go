@@ -15,6 +15,9 @@ func Scenarios() []Scenario {
 	fence := func(name string, n int, f func(*Scenario)) Scenario {
 		return with("fence, "+name, func(s *Scenario) { s.N, s.Quorum, s.Drift, s.Kinds = n, n/2+1, 0.01, "kKlsogppaa"; f(s) })
 	}
+	large := func(name string, f func(*Scenario)) Scenario {
+		return with("large, "+name, func(s *Scenario) { s.N, s.Large = 5, true; f(s) })
+	}
 	return []Scenario{
 		with("calm", func(s *Scenario) { calm(s, "") }),
 		with("leaves", func(s *Scenario) { calm(s, "l") }),
@@ -26,10 +29,23 @@ func Scenarios() []Scenario {
 		with("parts of five", func(s *Scenario) { s.N, s.Kinds = 5, "kKlsogppaa" }),
 		with("long parts", func(s *Scenario) { s.N, s.Kinds, s.Writes, s.LogSize = 5, "klpppg", 0.01, 500 }),
 		with("many writes", func(s *Scenario) { s.Kinds, s.Writes = "kKlsogppaa", 0.3 }),
+		with("drift", func(s *Scenario) { s.Kinds, s.Drift = "kKlsogppaa", 0.01 }),
 		with("no log", func(s *Scenario) { s.Kinds, s.LogSize = "kKlsogppaa", -1 }),
 		with("stops", func(s *Scenario) { s.N, s.Kinds = 5, "sssl" }),
 		with("a reader", func(s *Scenario) { s.N, s.Readers, s.Kinds = 4, 1, "kKlsogppaa" }),
 		with("twins", func(s *Scenario) { s.Twins, s.Kinds = 2, "kKlsogpattt" }),
+		large("calm", func(s *Scenario) { calm(s, "") }),
+		large("leaves", func(s *Scenario) { calm(s, "l"); s.N = 6 }),
+		large("kills", func(s *Scenario) { calm(s, "k") }),
+		large("faults", func(s *Scenario) {}),
+		large("parts", func(s *Scenario) { s.Kinds = "kKlsogppaa" }),
+		large("parts of seven", func(s *Scenario) { s.N, s.Kinds = 7, "kKlsogppaa" }),
+		large("about to be", func(s *Scenario) { s.N, s.Kinds = 4, "kkllcsogpa" }),
+		large("long parts", func(s *Scenario) { s.Kinds, s.Writes, s.LogSize = "klpppg", 0.01, 500 }),
+		large("many writes", func(s *Scenario) { s.Kinds, s.Writes = "kKlsogppaa", 0.3 }),
+		large("no log", func(s *Scenario) { s.Kinds, s.LogSize = "kKlsogppaa", -1 }),
+		large("stops", func(s *Scenario) { s.Kinds = "sssl" }),
+		large("twins", func(s *Scenario) { s.Twins, s.Kinds = 2, "kKlsogpattt" }),
 		fence("calm", 5, func(s *Scenario) { calm(s, "") }),
 		fence("three", 3, func(s *Scenario) {}),
 		fence("five", 5, func(s *Scenario) {}),

@@ -41,6 +41,7 @@ type Scenario struct {
 	LogSize int     // of the rosters
 	Readers int     // of the processes, the last ones: they own nothing
 	Quorum  int     // of the rosters: above 0 fence mode, where the promise binds every member
+	Large   bool    // to the rosters three members are many
 	Drift   float64 // by how much the rate of a process's clock may be off
 
 	Ablation roster.Ablation // rules that the rosters leave out
