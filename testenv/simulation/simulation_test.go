@@ -92,11 +92,11 @@ func seedsOf(sc Scenario) uint64 {
 	case testing.Short():
 		return 10
 	case !sc.Faults:
-		return 20
-	case sc.N >= 5 || sc.Writes > 0.1:
-		return 100
+		return 10
+	case sc.Large || sc.N >= 5 || sc.Writes > 0.1:
+		return 50
 	}
-	return 160
+	return 100
 }
 
 func TestMain(m *testing.M) {
