@@ -232,12 +232,13 @@ func (r *fetch) newest(v *storeValue, now int64) *storeValue {
 // here already: no key goes back to an older load on one member.
 func (r *fetch) keep(v *storeValue, shared, hot bool, now int64) {
 	c, key := r.c, r.f.Key()
+	hot = hot && c.opts.ReplicaBytes > 0
 	held := r.o.held
 	if hot || held != nil || r.o.fresh {
 		held = c.store.Peek(key)
 	}
 	shown := held != nil && held.Until > now // a reader here may have seen it
-	if (!hot || c.opts.ReplicaBytes == 0) && !shown || !c.m.host.view.Load().Joined || c.m.host.fenced(now) {
+	if !hot && !shown || !c.m.host.view.Load().Joined || c.m.host.fenced(now) {
 		r.fill.End()
 		return
 	}
