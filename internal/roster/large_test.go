@@ -168,8 +168,8 @@ func meshOf(t *testing.T, n int, large Large) *fleet {
 }
 
 func TestALargeMeshReceivesNoMoreThanASmallOne(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a second and a half")
+	if raced || testing.Short() {
+		t.Skip("slow, and the race detector has nothing to find in one goroutine")
 	}
 	n := 60
 	large := Large{From: 20}
