@@ -208,6 +208,11 @@ func TestHistories(t *testing.T) {
 				Gets: []Get{get("a", 20, 21, 2), get("a", 22, 23, 1), get("a", 42, 43, 1)}},
 			rules: []Rule{NoRegressWhenSteady},
 		},
+		"a regress between loads that overlap": {
+			h: History{Loads: []Load{with(old, func(l *Load) { l.Ended = young.Began + 1 }), young}, Steady: []Interval{{15, 30}},
+				Gets: []Get{get("a", 20, 21, 2), get("a", 22, 23, 1)}},
+			rules: []Rule{NoRegressWhenSteady},
+		},
 		"older values elsewhere or at the same time": {
 			h:     History{Loads: []Load{old, young}, Gets: []Get{get("a", 20, 22, 2), get("a", 22, 23, 1), get("b", 23, 24, 1)}},
 			rules: []Rule{NoRegress},

@@ -31,7 +31,8 @@
 //   - BoundedWait(slack): a get with a deadline ends at most slack after it.
 //   - NoRegress: on one member, a get that starts after another ended reads no older load of the key. Caches do not
 //     promise it in general, and Default leaves it out: when owners change, the next one may have an older value.
-//   - NoRegressWhenSteady: the same in the times that the history calls steady, for values that were loaded.
+//   - NoRegressWhenSteady: the same in the times that the history calls steady, for values that were loaded, where the
+//     older load had ended before the younger began.
 //
 // Two loads may overlap where something asks for a second one: an invalidation of the key between the start of
 // the get that asked for the first and the beginning of the second, or of all keys or any tag, a get with Fresh, or the
