@@ -146,7 +146,10 @@ func TestSeedsThatOnceFailed(t *testing.T) {
 		scenario string
 		seed     uint64
 	}{
-		{"leaves", 50},   // joiners waited for an invalidation of a leaver that nobody could tell any more
+		{"leaves", 50}, // joiners waited for an invalidation of a leaver that nobody could tell any more
+		// An Invalidate was done when the elder of two processes of one ID came back, although the
+		// younger, which was cut off at that moment, still answered from memory.
+		{"twins", 900528},
 		{"leaves", 5002}, // a Get joined a fetch whose answer was older than its TTL when the Get began
 	} {
 		sc, ok := Named(found.scenario)
