@@ -155,6 +155,9 @@ func (r *Roster) hearState(p *peer, b *Beat) {
 		p.weight, p.reader, p.version = weight, b.Reader, b.Version
 		r.dirty = true
 	}
+	if t := b.standing(); t > 0 {
+		p.elder = r.now - int64(t)
+	}
 	if !b.Partial {
 		p.says, p.lists = b.Peers, true
 	}

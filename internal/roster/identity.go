@@ -7,9 +7,9 @@ import (
 
 // admit finds the peer that a heartbeat is of, or decides whether it may replace
 // the one of that ID that is known (R7): an older incarnation never comes back,
-// and a newcomer does not take the place of a member of its ID that may live, however
-// long it has been one itself: that one may still answer from memory, and somebody
-// may be waiting for it. Of two live ones the elder has the younger give way.
+// and a newcomer does not take the place of a member of its ID that may live: that
+// one may still answer from memory, and somebody may be waiting for it. In a large
+// mesh, whose leases are long, the elder of two does.
 func (r *Roster) admit(b *Beat) *peer {
 	id := b.From.ID
 	cur := r.peers[id]
@@ -30,7 +30,7 @@ func (r *Roster) admit(b *Beat) *peer {
 		}
 		return nil
 	}
-	if cur != nil && b.Nonce != cur.nonce && (r.held(cur) || r.fresh(cur)) {
+	if cur != nil && b.Nonce != cur.nonce && (r.held(cur) || r.fresh(cur) && !(r.large && r.outranks(b, cur))) {
 		r.test(cur)
 		r.once("newcomer "+id, func() {
 			r.logf(false, id, "another process uses the ID of a live member: ignored until that one's lease has ended")
@@ -59,6 +59,13 @@ func (b *Beat) standing() time.Duration {
 		return max(b.Tenure, b.For, 1)
 	}
 	return b.Tenure
+}
+
+// outranks reports whether the sender has been a member for longer than the peer
+// of the same ID: of two live processes the elder stays.
+func (r *Roster) outranks(b *Beat, p *peer) bool {
+	t := b.standing()
+	return t > 0 && (p.elder == 0 || r.now-int64(t) < p.elder)
 }
 
 // roomForID keeps the memory of incarnations bounded: the oldest one of nobody

@@ -104,6 +104,21 @@ func TestWhenPartsMeetTheYoungerNamesakeGoesOnAlone(t *testing.T) {
 	}
 }
 
+func TestAnElderOfTheSameIDDoesNotEndTheWaitForALiveMember(t *testing.T) {
+	n, hosts := trio(t)
+	a, c := hosts[0], hosts[2]
+	n.cut = func(from, to *testHost, _ any) bool { return from == c || to == c } // it may still answer from memory
+	op := a.invalidate(key("k"))
+	elder := &Beat{From: Instance{ID: "c", Inc: 9 << 32}, Nonce: 77, Seq: 1, Heartbeat: testHeartbeat, Lease: testLease,
+		Joined: true, For: time.Hour, Tenure: time.Hour}
+	a.take(a.Receive(n.now, "c", elder))
+	n.run(testLease / 2)
+	if inst, waits := a.Known("c"); inst != c.Self() || !waits || a.isDone(op) {
+		t.Errorf("known is %v, waited for %v; the invalidation is done: %v", inst, waits, a.isDone(op))
+	}
+	n.until(2*testLease, "the lease has ended, and the invalidation is done", func() bool { return a.isDone(op) })
+}
+
 func TestALateHeartbeatOfADeadPredecessorDisplacesNobody(t *testing.T) {
 	n, hosts := trio(t)
 	c := hosts[2]

@@ -165,7 +165,7 @@ var mutants = []mutant{
 	{"hear.go", "a lease counts from receipt", "p.echoed, p.heard = e.Seen, at", "p.echoed, p.heard = e.Seen, r.now"},
 	{"hear.go", "what a peer shows is not noted", "if a.Upto > p.shown[a.Source] {", "if a.Upto < p.shown[a.Source] {"},
 	{"identity.go", "an older incarnation comes back", "if n != nil && (b.From.Inc < n.inc ||", "if n != nil && (b.From.Inc < n.inc-n.inc ||"},
-	{"identity.go", "a newcomer takes the place of a live member", "(r.held(cur) || r.fresh(cur))", "r.held(cur)"},
+	{"identity.go", "the elder takes the place of a live member", "r.fresh(cur) && !(r.large && r.outranks(b, cur))", "r.fresh(cur) && !r.outranks(b, cur)"},
 	{"identity.go", "the elder of two processes of an ID obeys", "if mine < other || mine == other && r.cfg.Nonce < b.Nonce {", "if mine > other || mine == other && r.cfg.Nonce < b.Nonce {"},
 	{"identity.go", "a member keeps its incarnation although a newer is known", "if top <= r.self.Inc ||", "if top >= r.self.Inc ||"},
 	{"invalidate.go", "an operation needs its first record alone", "if o.first > top || !p.acked.hasAll(o.first, o.last) {", "if o.first > top || !p.acked.hasAll(o.first, o.first) {"},

@@ -25,6 +25,7 @@ type peer struct {
 	leaving   bool
 	life      time.Duration
 	caches    []peerCache
+	elder     int64 // when its Join first returned, by our clock; 0 if it never has
 	since     int64 // when its Join returned, or when we came to know it
 
 	seen     uint64 // its latest heartbeat
