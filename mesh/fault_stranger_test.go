@@ -131,6 +131,14 @@ func TestNoiseOnEverySubjectPoisonsNothing(t *testing.T) {
 				}
 			}
 		}
+		for range 12 { // and memory for replicas, which has goroutines of its own
+			r.readAll(keys[:30], r.all...)
+		}
+		for _, m := range r.all {
+			if m.cache.Stats().ReplicaEntries == 0 {
+				t.Fatalf("%s has no replica", m.ID())
+			}
+		}
 		goroutines := runtime.NumGoroutine()
 
 		loud := r.server.Connect(t)
