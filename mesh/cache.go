@@ -174,7 +174,7 @@ func entryOf[V any](c *core, key string, out outcome, now int64) (Entry[V], erro
 	return Entry[V]{
 		Key: key, Value: value, Source: out.source, Owner: v.Owner,
 		Age: max(0, left(now, v.Began)), TTL: left(v.Expires, now), Stale: out.stale(now),
-		ETag: v.ETag, Version: v.Version, Tags: v.Tags,
+		ETag: v.ETag(), Version: v.Version(), Tags: v.Tags(),
 	}, nil
 }
 

@@ -247,8 +247,7 @@ func (c *core) makeReplica(v *storeValue, now int64) {
 func copyValue(v *storeValue) *storeValue {
 	n := &storeValue{
 		Data: v.Data, Began: v.Began, Expires: v.Expires, Until: v.Until, Refresh: v.Refresh, Cost: v.Cost,
-		Replica: v.Replica, NotFound: v.NotFound, Owner: v.Owner,
-		ETag: v.ETag, Version: v.Version, Tags: v.Tags,
+		Replica: v.Replica, NotFound: v.NotFound, Owner: v.Owner, Origin: v.Origin,
 	}
 	if d, ok := v.Decoded(); ok {
 		n.SetDecoded(d)

@@ -33,7 +33,7 @@ func request[V any](c *core, key string, prev *storeValue) loader.Request[V] {
 	req := loader.Request[V]{Key: key}
 	if prev != nil {
 		if value, err := decoded[V](c, prev); err == nil {
-			req.Prev = &loader.Item[V]{Value: value, ETag: prev.ETag, Version: prev.Version, Tags: prev.Tags}
+			req.Prev = &loader.Item[V]{Value: value, ETag: prev.ETag(), Version: prev.Version(), Tags: prev.Tags()}
 		}
 	}
 	return req

@@ -215,11 +215,11 @@ func (r *fetch) outdated() {
 // newest is v, or what a replica here holds of a newer Version, with v's life: an
 // older one never replaces a newer.
 func (r *fetch) newest(v *storeValue, now int64) *storeValue {
-	if v.Version == 0 {
+	if v.Version() == 0 {
 		return v
 	}
 	held := r.c.store.Peek(r.f.Key())
-	if held == nil || held.Until <= now || held.Version <= v.Version || r.fill.VoidFor(held.Tags) {
+	if held == nil || held.Until <= now || held.Version() <= v.Version() || r.fill.VoidFor(held.Tags()) {
 		return v
 	}
 	n := copyValue(held)

@@ -197,7 +197,7 @@ func (c *core) keepOwn(fill *store.Fill, key string, v *storeValue, now int64) b
 		return true
 	}
 	// What memory has no room for must not leave an older value in its place.
-	if held := c.store.Peek(key); held != nil && held.Began < v.Began && held.Version <= v.Version {
+	if held := c.store.Peek(key); held != nil && held.Began < v.Began && held.Version() <= v.Version() {
 		c.store.Drop(key)
 	}
 	return false
@@ -217,7 +217,7 @@ func (c *core) receive(v *storeValue, r *reply, now int64) {
 	v.Data, v.Owner = r.data, r.from
 	v.Began = now - int64(min(fromMicros(res.Age), century)) - int64(r.trip)
 	v.Expires = forever
-	v.ETag, v.Version, v.Tags = res.ETag, res.Version, res.Tags
+	v.Origin = store.OriginOf(res.ETag, res.Version, res.Tags)
 	if life := fromMicros(res.Life); life != NoExpiry {
 		v.Expires = later(now, max(life, -century)-r.trip)
 	}

@@ -122,8 +122,8 @@ func (c *core) answerGet(msg *nats.Msg) {
 	}
 	reply.Header.Set(HeaderSource, out.source.String())
 	reply.Header.Set(HeaderOwner, v.Owner)
-	if v.ETag != "" {
-		reply.Header.Set(HeaderETag, v.ETag)
+	if etag := v.ETag(); etag != "" {
+		reply.Header.Set(HeaderETag, etag)
 	}
 	if err := m.nc.PublishMsg(reply); err != nil {
 		m.refuseClient(msg, 500, err.Error())

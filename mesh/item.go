@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cachemesh/cachemesh/internal/roster"
+	"github.com/cachemesh/cachemesh/internal/store"
 	"github.com/cachemesh/cachemesh/loader"
 )
 
@@ -33,8 +34,8 @@ func (l *loading) value(item loadedItem) (v *storeValue, keep bool, err error) {
 		}
 		c.stats.notModified.Add(1)
 		// What an invalidation has overtaken is not kept, whatever its tags are now.
-		return c.renewed(l.prev, item, l.began), !item.meta.NoStore && !l.fill.VoidFor(l.prev.Tags), nil
-	case held != nil && item.meta.Version != 0 && item.meta.Version < held.Version && !l.fill.VoidFor(held.Tags):
+		return c.renewed(l.prev, item, l.began), !item.meta.NoStore && !l.fill.VoidFor(l.prev.Tags()), nil
+	case held != nil && item.meta.Version != 0 && item.meta.Version < held.Version() && !l.fill.VoidFor(held.Tags()):
 		// The origin has answered with less than it has answered before: what is
 		// held is at least as new as what a load would give now.
 		c.stats.olderVersions.Add(1)
@@ -48,15 +49,14 @@ func (l *loading) value(item loadedItem) (v *storeValue, keep bool, err error) {
 func (c *core) renewed(v *storeValue, item loadedItem, began int64) *storeValue {
 	n := copyValue(v)
 	n.Began, n.Owner, n.Replica = began, c.m.cfg.ID, false
+	etag, version, tags := v.ETag(), max(v.Version(), item.meta.Version), v.Tags()
 	if item.meta.ETag != "" {
-		n.ETag = item.meta.ETag
-	}
-	if item.meta.Version > n.Version {
-		n.Version = item.meta.Version
+		etag = item.meta.ETag
 	}
 	if item.meta.Tags != nil {
-		n.Tags = item.meta.Tags
+		tags = item.meta.Tags
 	}
+	n.Origin = store.OriginOf(etag, version, tags)
 	c.expires(n, item.meta.TTL)
 	return n
 }
@@ -78,7 +78,7 @@ func (c *core) fromItem(key string, item loadedItem, began int64) (v *storeValue
 	}
 	v = &storeValue{
 		Data: data, Began: began, Owner: c.m.cfg.ID,
-		ETag: item.meta.ETag, Version: item.meta.Version, Tags: item.meta.Tags,
+		Origin: store.OriginOf(item.meta.ETag, item.meta.Version, item.meta.Tags),
 	}
 	if !c.coder.plain {
 		v.Cost = 2 * int64(len(data)) // the encoded form for others, and the decoded one for here

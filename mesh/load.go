@@ -254,7 +254,7 @@ func (l *loading) fail(err error) {
 		p.Retry.Store(later(now, l.c.opts.ErrorBackoff))
 		p.Busy.Store(0)
 		// What an invalidation has overtaken is never answered as stale.
-		if now < later(p.Expires, l.c.opts.StaleIfError) && now < p.Until && !l.fill.VoidFor(p.Tags) {
+		if now < later(p.Expires, l.c.opts.StaleIfError) && now < p.Until && !l.fill.VoidFor(p.Tags()) {
 			l.f.Land(outcome{value: p, source: sourceOf(p), cause: err}, nil)
 			return
 		}

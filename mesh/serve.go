@@ -337,7 +337,7 @@ func (c *core) resultFor(v *storeValue, now int64) (wire.Result, []byte) {
 	}
 	res := wire.Result{
 		Status: wire.Value, Age: max(age, 0), Life: micros(left(v.Expires, now)),
-		ETag: v.ETag, Version: v.Version, Tags: v.Tags,
+		ETag: v.ETag(), Version: v.Version(), Tags: v.Tags(),
 	}
 	if now >= v.Expires {
 		res.Flags |= wire.FlagStale

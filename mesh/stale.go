@@ -81,7 +81,7 @@ func (c *core) watchDrops(key string, old *storeValue) (dropped func() bool) {
 	gone := c.store.Peek(key) != old // before the watch began
 	return func() bool {
 		defer fill.End()
-		return gone || fill.VoidFor(old.Tags)
+		return gone || fill.VoidFor(old.Tags())
 	}
 }
 

@@ -80,7 +80,7 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 	if err := c.ready(ctx); err != nil && c.m.closed.Load() {
 		return err
 	}
-	if newer, err := c.holdsNewer(ctx, key, v.Version); newer || err != nil {
+	if newer, err := c.holdsNewer(ctx, key, v.Version()); newer || err != nil {
 		return err
 	}
 	target := c.target(key)
@@ -92,7 +92,7 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 	kept := v
 	keep = false
 	err = c.m.invalidate(ctx, []roster.Target{target}, func(apply func()) {
-		keep = !since.VoidFor(v.Tags) && !c.m.host.fenced(c.m.clock.now())
+		keep = !since.VoidFor(v.Tags()) && !c.m.host.fenced(c.m.clock.now())
 		apply()
 		if !keep {
 			return
@@ -118,7 +118,7 @@ func (c *core) holdsNewer(ctx context.Context, key string, version uint64) (bool
 	if version == 0 {
 		return false, nil
 	}
-	if v := c.store.Peek(key); v != nil && v.Version > version && !c.m.host.fenced(c.m.clock.now()) {
+	if v := c.store.Peek(key); v != nil && v.Version() > version && !c.m.host.fenced(c.m.clock.now()) {
 		return true, nil
 	}
 	if err := c.ready(ctx); err != nil {
@@ -131,7 +131,7 @@ func (c *core) holdsNewer(ctx context.Context, key string, version uint64) (bool
 	if err != nil { // nothing is held, or nobody can say: a done context is for the invalidation to tell
 		return false, nil
 	}
-	return out.value.Version > version, nil
+	return out.value.Version() > version, nil
 }
 
 // invalidateKeys is Invalidate without its type.

@@ -63,30 +63,6 @@ func TestTheHeapStaysWithinTheBudget(t *testing.T) {
 	}
 }
 
-func TestAFreshValueSurvivesAWindowOfOthers(t *testing.T) {
-	const budget, size = 4 << 20, 1 << 10
-	s := open(t, Config{OwnedBytes: budget})
-	keep := func(key string) *Value {
-		v := &Value{Data: make([]byte, size), Until: math.MaxInt64}
-		mustKeep(t, s, key, v)
-		return v
-	}
-	for i := range 2 * budget / size { // full, and all in it asked for often
-		key := fmt.Sprint("old", i)
-		keep(key)
-		for range 3 {
-			s.Get(key, 1)
-		}
-	}
-	fresh := keep("fresh")
-	for i := range budget / windowShare / (size + overhead + 16) * 9 / 10 {
-		keep(fmt.Sprint("new", i))
-	}
-	if s.Get("fresh", 1) != fresh {
-		t.Error("it is gone although less than the window has been kept since")
-	}
-}
-
 func TestAnIdleStoreTakesLittle(t *testing.T) {
 	before, goroutines := heap(), runtime.NumGoroutine()
 	s := open(t, Config{OwnedBytes: 1 << 30, ReplicaBytes: 1 << 30})
@@ -99,60 +75,4 @@ func TestAnIdleStoreTakesLittle(t *testing.T) {
 		t.Errorf("it runs %d goroutines", n-goroutines)
 	}
 	runtime.KeepAlive(s)
-}
-
-func TestAValueThatIsReadStaysInTheWindow(t *testing.T) {
-	const budget, cost = 1 << 20, 1 << 10
-	s := open(t, Config{OwnedBytes: budget})
-	keep := func(key string) {
-		mustKeep(t, s, key, &Value{Cost: cost, Until: math.MaxInt64})
-	}
-	for i := range budget / cost {
-		keep(fmt.Sprint("old", i))
-	}
-	keep("hot")
-	keep("cold")
-	for i := range 3 * budget / windowShare / cost {
-		keep(fmt.Sprint("new", i))
-		s.Get("hot", 1)
-	}
-	waits := func(key string) bool {
-		h := s.hash(key)
-		e := s.stripe(h).entries.find(h)
-		return e != nil && e.is(inWindow)
-	}
-	settled(t, s)
-	if !waits("hot") || waits("cold") {
-		t.Errorf("in the window: hot %v, cold %v", waits("hot"), waits("cold"))
-	}
-}
-
-func TestRoomThatIsFreedIsUsedAtOnce(t *testing.T) {
-	const budget, cost = 1 << 20, 1 << 10
-	s := open(t, Config{OwnedBytes: budget})
-	for round := range 6 {
-		n := budget / cost / 3 // fits without the window
-		if round%3 == 2 {
-			n *= 6 // does not fit
-		}
-		for i := range n {
-			mustKeep(t, s, fmt.Sprint(i), &Value{Cost: cost, Until: math.MaxInt64})
-		}
-		settled(t, s)
-		g := s.owned.Load()
-		if (g.window.newest == nil) != (round%3 != 2) {
-			t.Errorf("round %d: the window is used: %v", round, g.window.newest != nil)
-		}
-		if round%2 == 0 {
-			s.Clear()
-		} else {
-			for i := range n {
-				s.Drop(fmt.Sprint(i))
-			}
-		}
-		g.settle()
-		if st := s.Stats(); g.held.Load() != 0 || g.waiting != 0 || g.window.bytes != 0 || st.Owned != (Usage{}) {
-			t.Fatalf("round %d: emptied, yet %d bytes are held, %d wait, %d are in the window, %+v", round, g.held.Load(), g.waiting, g.window.bytes, st.Owned)
-		}
-	}
 }

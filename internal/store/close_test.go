@@ -27,7 +27,7 @@ func TestCloseEndsAllAndMayComeAtAnyTime(t *testing.T) {
 					f := s.Begin(key)
 					s.Get(key, 1)
 					v := forEver(key)
-					v.Replica, v.Tags = g%2 == 0, []string{"t"}
+					v.Replica, v.Origin = g%2 == 0, OriginOf("", 0, []string{"t"})
 					f.Keep(v, 1)
 					switch i % 97 {
 					case 0:
@@ -62,38 +62,5 @@ func TestCloseEndsAllAndMayComeAtAnyTime(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 		}
-	}
-}
-
-func TestCloseWaitsForReadersAndTurnsOthersAway(t *testing.T) {
-	s, err := New(Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	mustKeep(t, s, "k", forEver("v"))
-	st := s.stripe(s.hash("k"))
-	if !st.enter() {
-		t.Fatal("a reader is turned away")
-	}
-	closed := make(chan struct{})
-	go func() {
-		s.Close()
-		close(closed)
-	}()
-	for st.inside.Load() > 0 { // until Close waits for it
-		runtime.Gosched()
-	}
-	if st.enter() {
-		t.Error("a reader enters a store that closes")
-	}
-	select {
-	case <-closed:
-		t.Error("ristretto was closed beside a reader")
-	case <-time.After(50 * time.Millisecond):
-	}
-	st.leave()
-	<-closed
-	if s.owned.Load() != nil || st.enter() {
-		t.Error("not closed")
 	}
 }

@@ -14,62 +14,56 @@ func TestWhatIsDroppedIsGone(t *testing.T) {
 		"Clear before it gives memory back": func(s *Store) { s.epochs.clear() },
 	}
 	for name, drop := range drops {
-		for _, settle := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/settled=%v", name, settle), func(t *testing.T) {
-				s := open(t, Config{ReplicaBytes: 1 << 20})
-				v := forEver("v")
-				v.Tags = []string{"a", "b"}
-				other := forEver("other")
-				mustKeep(t, s, "k", v)
-				mustKeep(t, s, "other", other)
-				open := s.Begin("k")
-				if settle {
-					settled(t, s)
+		t.Run(name, func(t *testing.T) {
+			s := open(t, Config{ReplicaBytes: 1 << 20})
+			v := forEver("v")
+			v.Origin = OriginOf("", 0, []string{"a", "b"})
+			other := forEver("other")
+			mustKeep(t, s, "k", v)
+			mustKeep(t, s, "other", other)
+			open := s.Begin("k")
+			drop(s)
+			if s.Replace("k", v, forEver("w")) {
+				t.Error("replaced")
+			}
+			if s.Get("k", 1) != nil || s.Peek("k") != nil {
+				t.Error("still there")
+			}
+			s.Range(func(key string, _ *Value) bool {
+				if key == "k" {
+					t.Error("Range shows it")
 				}
-				drop(s)
-				if s.Replace("k", v, forEver("w")) {
-					t.Error("replaced")
-				}
-				if s.Get("k", 1) != nil || s.Peek("k") != nil {
-					t.Error("still there")
-				}
-				s.Range(func(key string, _ *Value) bool {
-					if key == "k" {
-						t.Error("Range shows it")
-					}
-					return true
-				})
-				if (s.Get("other", 1) == nil) != strings.HasPrefix(name, "Clear") {
-					t.Error("the other key: dropped or kept wrongly")
-				}
-				if open.Void() != (name != "DropTag") || !open.VoidFor(v.Tags) {
-					t.Errorf("the open fill: Void %v, VoidFor %v", open.Void(), open.VoidFor(v.Tags))
-				}
-				again := forEver("again")
-				again.Tags = v.Tags
-				if open.Keep(again, 1) {
-					t.Error("a fill begun before was kept")
-				}
-				if n := s.Stats().Discarded; n != 1 {
-					t.Errorf("%d discarded, want 1", n)
-				}
-				mustKeep(t, s, "k", again)
-				settled(t, s)
-				if s.Get("k", 1) != again {
-					t.Error("a value begun afterwards is not there")
-				}
+				return true
 			})
-		}
+			if (s.Get("other", 1) == nil) != strings.HasPrefix(name, "Clear") {
+				t.Error("the other key: dropped or kept wrongly")
+			}
+			if open.Void() != (name != "DropTag") || !open.VoidFor(v.Tags()) {
+				t.Errorf("the open fill: Void %v, VoidFor %v", open.Void(), open.VoidFor(v.Tags()))
+			}
+			again := forEver("again")
+			again.Origin = v.Origin
+			if open.Keep(again, 1) {
+				t.Error("a fill begun before was kept")
+			}
+			if n := s.Stats().Discarded; n != 1 {
+				t.Errorf("%d discarded, want 1", n)
+			}
+			mustKeep(t, s, "k", again)
+			if s.Get("k", 1) != again {
+				t.Error("a value begun afterwards is not there")
+			}
+		})
 	}
 }
 
 func TestReplaceChangesWhatIsKeptAndNothingElse(t *testing.T) {
 	s := open(t, Config{ReplicaBytes: 1 << 20})
 	old := forEver("v")
-	old.Tags = []string{"t"}
+	old.Origin = OriginOf("", 0, []string{"t"})
 	mustKeep(t, s, "k", old)
 	replica := forEver("v")
-	replica.Replica, replica.Tags = true, old.Tags
+	replica.Replica, replica.Origin = true, old.Origin
 	if s.Replace("k", replica, old) || s.Replace("absent", old, replica) {
 		t.Error("replaced what is not kept")
 	}
@@ -92,7 +86,7 @@ func TestForgottenTagDropsVoidTooMuchRatherThanTooLittle(t *testing.T) {
 	s := open(t, Config{})
 	tagged := func(tag string) *Value {
 		v := forEver(tag)
-		v.Tags = []string{tag}
+		v.Origin = OriginOf("", 0, []string{tag})
 		return v
 	}
 	mustKeep(t, s, "early", tagged("early"))

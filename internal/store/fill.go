@@ -1,9 +1,6 @@
 package store
 
-import (
-	"math"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // Fill is one load or fetch that may end in a kept value. Whatever is dropped
 // while it is open voids it. Each Fill must be ended, by Keep or by End.
@@ -94,57 +91,53 @@ func (f *Fill) VoidFor(tags []string) bool {
 //   - comes from the same load and is owned, while v is a replica.
 //
 // A value that is kept can be read at once. How long it stays is up to the
-// budget: values that are asked for seldom make room for others.
+// budget: values that are asked for seldom make room for others. v must not have
+// been handed to Keep or Replace before; if it has, it is not kept.
 func (f *Fill) Keep(v *Value, now int64) bool {
 	s := f.store
-	s.life.RLock()
-	defer s.life.RUnlock()
 	st := s.stripe(f.hash)
 	st.mu.Lock()
-	g, crowded := s.keep(f, st, v, now)
-	st.mu.Unlock()
-	if crowded {
-		g.settle()
+	defer st.mu.Unlock()
+	if !f.end(st) || v == nil || s.closed.Load() {
+		return false
 	}
-	return g != nil
-}
-
-// keep returns the segment that took v, nil if none did, and whether that should settle.
-// The stripe is locked.
-func (s *Store) keep(f *Fill, st *stripe, v *Value, now int64) (g *segment, crowded bool) {
-	if !f.end(st) || s.closed || v == nil {
-		return nil, false
-	}
-	if f.VoidFor(v.Tags) {
+	if f.VoidFor(v.Tags()) {
 		s.discarded.Add(1)
-		return nil, false
+		return false
 	}
-	g = s.segmentFor(v)
-	if g == nil {
-		return nil, false
+	g, cost := s.segment(v.Replica), charge(f.key, v)
+	if v.payload() > g.limit/4 || cost > g.limit {
+		return false
 	}
-	e := &entry{key: f.key, hash: f.hash, cost: charge(f.key, v), since: f.since, home: g}
-	if old := st.entries.find(f.hash); old != nil {
+	old, proven := st.values.find(f.hash), false
+	if old != nil {
 		if ov := s.live(old, f.key); ov != nil && now < ov.Until && outranks(ov, v) {
-			return nil, false
+			return false
 		}
-		if old.home == g {
-			e.noted.Store(old.noted.Load())
+	}
+	if !v.set(handed) {
+		return false
+	}
+	v.hash, v.key, v.guest = f.hash, f.key, v.Replica
+	v.valid.Store(f.since)
+	if old != nil {
+		proven = s.discard(old, false)
+		if old.key != f.key || old.guest != v.guest {
+			proven = false
+		} else {
+			v.uses.Store(min(old.uses.Load()+1, enough)) // to be loaded again is a use
 		}
-		s.discard(st, old)
 	}
-	e.checked.Store(math.MaxUint64)
-	if len(v.Tags) > 0 {
-		e.checked.Store(f.since)
+	s.usage.add(v.Replica, cost)
+	st.values.put(v) // first, so that who evicts it in the next moment finds it there
+	lost := g.admit(s, v, cost, proven, now)
+	if lost.evicted > 0 {
+		s.evictions.Add(lost.evicted)
 	}
-	e.set(used) // being kept is a use: old entries must not outlast a fresh one
-	e.value.Store(v)
-	s.usage.add(v.Replica, e.cost)
-	g.note(e)
-	st.entries.put(e)
-	lost, crowded := g.admit(s, e)
-	s.rejected.Add(lost)
-	return g, crowded
+	if lost.rejected > 0 {
+		s.rejected.Add(lost.rejected)
+	}
+	return true
 }
 
 // outranks reports whether kept, which is live, stays although v has been loaded.
@@ -152,7 +145,7 @@ func outranks(kept, v *Value) bool {
 	switch {
 	case kept.Began > v.Began:
 		return true
-	case kept.Version != 0 && v.Version != 0 && kept.Version > v.Version:
+	case v.Version() != 0 && kept.Version() > v.Version():
 		return true
 	}
 	return kept.Began == v.Began && !kept.Replica && v.Replica

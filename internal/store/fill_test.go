@@ -1,9 +1,6 @@
 package store
 
-import (
-	"fmt"
-	"testing"
-)
+import "testing"
 
 func TestADropVoidsAllFillsOfItsKeyAndNoOthers(t *testing.T) {
 	s := open(t, Config{})
@@ -35,7 +32,7 @@ func TestADropVoidsAllFillsOfItsKeyAndNoOthers(t *testing.T) {
 
 func TestWhichOfTwoValuesStands(t *testing.T) {
 	val := func(began int64, version uint64, replica bool) *Value {
-		return &Value{Data: []byte("v"), Began: began, Version: version, Replica: replica, Until: 100}
+		return &Value{Data: []byte("v"), Began: began, Origin: OriginOf("", version, nil), Replica: replica, Until: 100}
 	}
 	tests := []struct {
 		name       string
@@ -56,32 +53,39 @@ func TestWhichOfTwoValuesStands(t *testing.T) {
 		{"any version replaces none", val(1, 0, false), val(2, 1, false), 1, true},
 	}
 	for _, tt := range tests {
-		for _, settle := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/settled=%v", tt.name, settle), func(t *testing.T) {
-				s := open(t, Config{ReplicaBytes: 1 << 20})
-				mustKeep(t, s, "k", tt.kept)
-				if settle {
-					settled(t, s)
-				}
-				if got := s.Begin("k").Keep(tt.next, tt.now); got != tt.want {
-					t.Errorf("Keep is %v, want %v", got, tt.want)
-				}
-				want := tt.kept
-				if tt.want {
-					want = tt.next
-				}
-				for range 2 {
-					if s.Peek("k") != want {
-						t.Error("the wrong one stands")
-					}
-					settled(t, s)
-				}
-				st := s.Stats()
-				if st.Owned.Entries+st.Replica.Entries != 1 {
-					t.Errorf("not one entry: %+v", st)
-				}
-			})
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			s := open(t, Config{ReplicaBytes: 1 << 20})
+			mustKeep(t, s, "k", tt.kept)
+			if got := s.Begin("k").Keep(tt.next, tt.now); got != tt.want {
+				t.Errorf("Keep is %v, want %v", got, tt.want)
+			}
+			want := tt.kept
+			if tt.want {
+				want = tt.next
+			}
+			if s.Peek("k") != want {
+				t.Error("the wrong one stands")
+			}
+			if st := s.Stats(); st.Owned.Entries+st.Replica.Entries != 1 {
+				t.Errorf("not one value: %+v", st)
+			}
+		})
+	}
+}
+
+func TestAValueIsKeptOnce(t *testing.T) {
+	s := open(t, Config{})
+	v := forEver("v")
+	mustKeep(t, s, "k", v)
+	if s.Begin("k").Keep(v, 1) || s.Begin("other").Keep(v, 1) || s.Replace("k", v, v) {
+		t.Error("it is kept again")
+	}
+	if s.Get("k", 1) != v || s.Get("other", 1) != nil {
+		t.Error("that it was tried again has changed something")
+	}
+	s.Drop("k")
+	if s.Begin("k").Keep(v, 1) || s.Get("k", 1) != nil {
+		t.Error("what was dropped has come back")
 	}
 }
 
@@ -100,5 +104,9 @@ func TestValuesThatDoNotFitAreNotKept(t *testing.T) {
 	}
 	if s.Begin("r").Keep(&Value{Replica: true, Until: 10}, 1) {
 		t.Error("a replica was kept without a budget")
+	}
+	tiny := open(t, Config{OwnedBytes: overhead})
+	if tiny.Begin("k").Keep(&Value{Until: 10}, 1) {
+		t.Error("more than the whole budget was kept")
 	}
 }

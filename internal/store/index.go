@@ -2,9 +2,9 @@ package store
 
 import "sync/atomic"
 
-// index finds the entries of one stripe by hash, at most one for each. Readers take
-// no lock: a hit costs them three loads. Entries are put in under the stripe's lock, and
-// may be taken out without it, as ristretto's callbacks, which take no lock, do.
+// index finds the values of one stripe by hash, at most one for each. Readers take
+// no lock: a hit costs them three loads. Values are put in under the stripe's lock, and
+// may be taken out without it, as by who makes room for a value of another stripe.
 //
 // It is an open hash table with linear probing. What has been taken out leaves a mark,
 // so that probes go on past it; marks are used again, and go when the table is rebuilt.
@@ -15,15 +15,15 @@ type index struct {
 
 // table has a power of two of slots, of which at least a quarter is empty. Slots that
 // readers have seen never become empty again.
-type table []atomic.Pointer[entry]
+type table []atomic.Pointer[Value]
 
 const smallestTable = 8
 
-// gone marks a slot whose entry has been taken out.
-var gone = new(entry)
+// gone marks a slot whose value has been taken out.
+var gone = new(Value)
 
-// find returns the entry for h, nil if there is none.
-func (x *index) find(h uint64) *entry {
+// find returns the value for h, nil if there is none.
+func (x *index) find(h uint64) *Value {
 	p := x.table.Load()
 	if p == nil {
 		return nil
@@ -37,8 +37,8 @@ func (x *index) find(h uint64) *entry {
 	}
 }
 
-// put puts e in. What there was for its hash has been removed. The stripe is locked.
-func (x *index) put(e *entry) {
+// put puts v in. What there was for its hash has been removed. The stripe is locked.
+func (x *index) put(e *Value) {
 	p := x.table.Load()
 	if p == nil || (x.used+1)*4 > len(*p)*3 {
 		p = x.rebuild()
@@ -59,7 +59,7 @@ func (x *index) put(e *entry) {
 }
 
 // remove takes e out for good. It needs no lock.
-func (x *index) remove(e *entry) {
+func (x *index) remove(e *Value) {
 	e.set(out)
 	p := x.table.Load()
 	if p == nil {
@@ -73,6 +73,25 @@ func (x *index) remove(e *entry) {
 			return
 		case e:
 			slot.CompareAndSwap(e, gone)
+			return
+		}
+	}
+}
+
+// swap puts v in the place of old, if that is there. The stripe is locked.
+func (x *index) swap(old, v *Value) {
+	p := x.table.Load()
+	if p == nil {
+		return
+	}
+	t := *p
+	for i := old.hash; ; i++ {
+		slot := &t[i&uint64(len(t)-1)]
+		switch slot.Load() {
+		case nil:
+			return
+		case old:
+			slot.CompareAndSwap(old, v)
 			return
 		}
 	}
@@ -110,8 +129,8 @@ func (x *index) rebuild() *table {
 	return &t
 }
 
-// each goes through all entries, dead ones that have not been taken out included.
-func (x *index) each(yield func(*entry) bool) {
+// each goes through all values, dead ones that have not been taken out included.
+func (x *index) each(yield func(*Value) bool) {
 	p := x.table.Load()
 	if p == nil {
 		return

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func indexed(h uint64) *entry { return &entry{hash: h} }
+func indexed(h uint64) *Value { return &Value{hash: h} }
 
 func TestTheIndexFindsTheLatestOfEachHash(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 1))
@@ -18,7 +18,7 @@ func TestTheIndexFindsTheLatestOfEachHash(t *testing.T) {
 		t.Fatal("an empty index finds something")
 	}
 	x.remove(indexed(7))
-	want := map[uint64]*entry{}
+	want := map[uint64]*Value{}
 	for step := range 20_000 {
 		h := rnd.Uint64N(1<<8) << 3 // eight apart, so that probes meet
 		if step > 10_000 {
@@ -36,7 +36,7 @@ func TestTheIndexFindsTheLatestOfEachHash(t *testing.T) {
 			}
 			want[h] = indexed(h)
 			x.put(want[h])
-			if e != nil { // again, by ristretto's callback, and of no effect
+			if e != nil { // again, by who makes room, and of no effect
 				x.remove(e)
 			}
 		}
@@ -66,14 +66,14 @@ func TestTheIndexFindsTheLatestOfEachHash(t *testing.T) {
 	}
 }
 
-// Ristretto's callbacks remove without a lock, while others put and so rebuild.
+// Who makes room removes without a lock, while others put and so rebuild.
 func TestWhatIsRemovedBesideRebuildsIsGoneAndNothingElse(t *testing.T) {
 	var x index
 	var wg sync.WaitGroup
 	const rounds, batch = 100, 500
 	for round := range uint64(rounds) {
-		lasting := make([]*entry, batch)
-		doomed := make([]*entry, batch)
+		lasting := make([]*Value, batch)
+		doomed := make([]*Value, batch)
 		for i := range lasting {
 			lasting[i] = indexed(round<<16 | uint64(2*i))
 			doomed[i] = indexed(round<<16 | uint64(2*i+1))
@@ -103,7 +103,7 @@ func TestWhatIsRemovedBesideRebuildsIsGoneAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestTheIndexHoldsWhatWindowAndRistrettoHold(t *testing.T) {
+func TestTheIndexHoldsWhatTheQueuesHold(t *testing.T) {
 	s := open(t, Config{OwnedBytes: 256 << 10, ReplicaBytes: 64 << 10})
 	var wg sync.WaitGroup
 	for g := range 8 {
@@ -115,11 +115,15 @@ func TestTheIndexHoldsWhatWindowAndRistrettoHold(t *testing.T) {
 				case n < 60:
 					v := &Value{Cost: int64(rnd.IntN(600)), Until: math.MaxInt64, Began: int64(i), Replica: n < 20}
 					if n%2 == 0 {
-						v.Tags = []string{fmt.Sprint(n)}
+						v.Origin = OriginOf("", 0, []string{fmt.Sprint(n)})
 					}
 					s.Begin(key).Keep(v, 1)
-				case n < 90:
+				case n < 85:
 					s.Get(key, 1)
+				case n < 90:
+					if v := s.Get(key, 1); v != nil {
+						s.Replace(key, v, &Value{Cost: v.Cost, Until: v.Until, Began: v.Began, Origin: v.Origin, Replica: !v.Replica})
+					}
 				case n < 98:
 					s.Drop(key)
 				default:
@@ -132,92 +136,56 @@ func TestTheIndexHoldsWhatWindowAndRistrettoHold(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	settled(t, s)
-	held := map[*entry]bool{}
-	for _, g := range s.segments() {
-		for e := g.window.newest; e != nil; e = e.next {
-			held[e] = true
+	held := map[*Value]bool{}
+	want := [2]Usage{}
+	for _, g := range []*segment{&s.owned, &s.replica} {
+		for _, q := range []*queue{&g.probation, &g.main} {
+			n, bytes := int64(0), int64(0)
+			for v := q.newest; v != nil; v = v.next {
+				held[v] = true
+				n++
+				bytes += charge(v.key, v)
+				if v.place != q.at || v.next == nil && q.oldest != v || v.is(dead) {
+					t.Errorf("%s: in place %d of the queue %d, dead %v", v.key, v.place, q.at, v.is(dead))
+				}
+				u := &want[class(v.Replica)]
+				u.Entries++
+				u.Bytes += charge(v.key, v)
+			}
+			if n == 0 || n != q.entries || bytes != q.bytes {
+				t.Errorf("a queue of %d values and %d bytes counts %d and %d", n, bytes, q.entries, q.bytes)
+			}
 		}
-		inWindow := len(held)
-		g.cache.IterValues(func(e *entry) bool { held[e] = true; return false })
-		if inWindow == len(held) {
-			t.Error("ristretto holds nothing, so nothing has been tested")
+		if g.probation.bytes+g.main.bytes > g.limit {
+			t.Errorf("%d bytes are held, of %d", g.probation.bytes+g.main.bytes, g.limit)
 		}
+	}
+	if st := s.Stats(); st.Owned != want[0] || st.Replica != want[1] {
+		t.Errorf("counted %+v, %+v; want %+v", st.Owned, st.Replica, want)
 	}
 	for i := range s.stripes {
-		for e := range s.stripes[i].entries.each {
-			if !held[e] {
-				t.Errorf("%s is in the index alone, live %v", e.key, e.value.Load() != nil)
+		for v := range s.stripes[i].values.each {
+			if !held[v] {
+				t.Errorf("%s is in the index alone, dead %v", v.key, v.is(dead))
 			}
-			delete(held, e)
+			delete(held, v)
 		}
 	}
-	for e := range held {
-		t.Errorf("%s is not in the index, live %v", e.key, e.value.Load() != nil)
+	for v := range held {
+		t.Errorf("%s is not in the index, dead %v", v.key, v.is(dead))
 	}
 }
 
-func TestWhatDiesInTheWindowLeavesTheIndexWithIt(t *testing.T) {
-	const budget, cost = 1 << 20, 1 << 10
-	s := open(t, Config{OwnedBytes: budget})
-	fill := func(name string) {
-		for i := range 2 * budget / cost {
-			mustKeep(t, s, fmt.Sprint(name, i), &Value{Cost: cost, Until: math.MaxInt64})
-		}
-	}
-	fill("before")
+func TestWhatATagHasDroppedGivesItsMemoryBackWhenItIsFoundOut(t *testing.T) {
+	s := open(t, Config{})
 	v := forEver("v")
-	v.Tags, v.Cost = []string{"t"}, 2*cost // more than the others leave
-	settled(t, s)
+	v.Origin = OriginOf("", 0, []string{"t"})
 	mustKeep(t, s, "k", v)
 	s.DropTag("t")
-	h := s.hash("k")
-	e := s.stripe(h).entries.find(h)
-	if e == nil || !e.is(inWindow) || s.Get("k", 1) != nil {
-		t.Fatal("it is not in the window, or lives")
+	if s.Get("k", 1) != nil {
+		t.Fatal("it lives")
 	}
-	fill("after")
-	if s.stripe(h).entries.find(h) != nil {
-		t.Error("it is still in the index")
-	}
-}
-
-func TestRistrettoHearsOfAValueUntilItHasCountedEnough(t *testing.T) {
-	s := open(t, Config{OwnedBytes: 1 << 20})
-	mustKeep(t, s, "k", forEver("v"))
-	g := s.owned.Load()
-	read := func(want uint64, when string) {
-		t.Helper()
-		before := g.notes.Load()
-		for range 3 * enough {
-			s.Get("k", 1)
-			s.Get("absent", 1)
-		}
-		if n := g.notes.Load() - before; n != want {
-			t.Errorf("%s it hears of %d uses, want %d", when, n, want)
-		}
-	}
-	read(enough-1, "after being kept")
-	read(0, "then")
-	halve := func() { g.full.Add(1 << noteBits) }
-	halve()
-	read(enough/2, "when counts have been halved")
-	halve()
-	halve()
-	read(enough*3/4, "when they have been halved twice")
-	for range noteBits + 40 {
-		halve()
-	}
-	read(enough, "when they have been halved often")
-	v := forEver("w")
-	v.Began = 1
-	mustKeep(t, s, "k", v)
-	read(0, "after being renewed")
-	full := g.full.Load()
-	for i := 0; g.full.Load() == full; i++ {
-		if i > int(g.period) {
-			t.Fatal("that counts are halved is never noticed")
-		}
-		mustKeep(t, s, fmt.Sprint(i), forEver("v"))
+	if s.owned.probation.entries != 0 || s.stripe(v.hash).values.find(v.hash) != nil {
+		t.Error("it is still held")
 	}
 }

@@ -1,194 +1,145 @@
 package store
 
-import (
-	"sync"
-	"sync/atomic"
-
-	"github.com/dgraph-io/ristretto/v2"
-)
+import "sync"
 
 const (
-	windowShare    = 10      // the window is a tenth of a segment
-	pendingShare   = 16      // at most about a sixteenth waits for ristretto to apply it
-	pendingEntries = 8 << 10 // and at most this many, well below ristretto's queue of 32Ki
-	counterBytes   = 96      // one admission counter for each so many bytes of budget
-	never          = 1 << 32 // seconds: ristretto has nothing to expire, its ticker should not run
-	minCounters    = 1 << 10
-	maxCounters    = 1 << 24
-
-	// Ristretto counts uses up to 15, and whether there was one before, and halves the
-	// counts when it has counted as many uses as it has counters. To tell it of more
-	// would change nothing but the time to the next halving.
-	enough    = 16
-	noteBits  = 5 // a count up to enough fits
-	noteCount = 1<<noteBits - 1
+	probationShare = 16 // probation is a sixteenth of a segment
+	looks          = 64 // values that one eviction looks at, at most
 )
 
-// segment is the memory of one budget: a recency window in front of ristretto.
+// segment is the memory of one budget, after S3-FIFO (Yang et al., "FIFO queues are all you
+// need for cache eviction", SOSP 2023). New values are on probation in a short queue. Who
+// is read there moves on to the main queue; who is not leaves a ghost, and goes to the
+// main queue at once when it comes back. The oldest of the main queue leaves, unless it
+// has been read: then it has another turn for each read, up to enough.
 //
-// An entry is handed to ristretto at most once, and a hash is handed again only
-// after a Del of what was handed before. As ristretto applies its queue in order
-// and ShouldUpdate keeps Set from changing anything beside the queue, it never
-// sees a Set for a key that it holds, which it would not handle.
-//
-// Values are found in the store's own index, so that ristretto hears of uses alone,
-// and of no more of them than it can count.
+// So a value that is asked for once, as by a scan, displaces no other for long; a hit
+// moves nothing and takes no lock; and what memory holds is decided while it is kept.
+// The budget is never exceeded.
 type segment struct {
-	cache *ristretto.Cache[uint64, *entry]
-	room  int64 // ristretto's share of the budget
-	usage *usage
+	limit int64 // bytes
 
-	// full is the noted of an entry of which ristretto need not hear for now: enough, and
-	// above it the number of times that ristretto has halved its counts, as far as can be told.
-	full   atomic.Uint32
-	period uint64   // uses that ristretto is told of between two halvings
-	_      [64]byte // keeps readers off the cache line that keepers write
-
-	notes atomic.Uint64 // uses that ristretto has been told of
-	held  atomic.Int64  // cost of what ristretto holds or has in its queue
-
-	mu      sync.Mutex // guards all below, and orders a hand-over against a Del of the same entry
-	window  window
-	waiting int64 // cost of what may wait in ristretto's queue
-	queued  int64 // and the number
-
-	settling sync.Mutex // one wait for ristretto's queue, or one Clear, at a time
+	mu              sync.Mutex // guards all below, and prev, next and place of the values
+	probation, main queue
+	ghosts          ghosts
 }
 
-func newSegment(s *Store, budget int64) (*segment, error) {
-	g := &segment{usage: &s.usage}
-	g.window.limit = budget / windowShare
-	g.room = max(budget-g.window.limit, 1)
-	counters := min(max(budget/counterBytes, minCounters), maxCounters)
-	g.period = uint64(counters)
-	g.full.Store(enough)
-	cache, err := ristretto.NewCache(&ristretto.Config[uint64, *entry]{
-		NumCounters:            counters,
-		MaxCost:                g.room,
-		BufferItems:            64,
-		IgnoreInternalCost:     true,
-		TtlTickerDurationInSec: never,
-		KeyToHash:              func(h uint64) (uint64, uint64) { return h, 0 },
-		ShouldUpdate:           func(_, _ *entry) bool { return false },
-		// The callbacks run on ristretto's one goroutine: they take no lock. Those for
-		// deletions carry no entry. OnExit follows the other two.
-		OnEvict: func(i *ristretto.Item[*entry]) {
-			if e := i.Value; e != nil && e.kill() != nil && e.since >= s.epochs.cleared.Load() {
-				s.evictions.Add(1)
-			}
-		},
-		OnReject: func(i *ristretto.Item[*entry]) {
-			if e := i.Value; e != nil && e.kill() != nil {
-				s.rejected.Add(1)
-			}
-		},
-		OnExit: func(e *entry) {
-			if e != nil {
-				e.kill()
-				g.release(e)
-				s.stripe(e.hash).entries.remove(e)
-			}
-		},
-	})
-	g.cache = cache
-	return g, err
+func (g *segment) init(limit int64) {
+	g.limit = limit
+	g.probation.at, g.main.at = onProbation, inMain
 }
 
-// release gives back what e was charged while ristretto had it.
-func (g *segment) release(e *entry) {
-	if e.set(left) {
-		g.held.Add(-e.cost)
-	}
+// losses counts what others have displaced.
+type losses struct {
+	evicted  uint64 // from the main queue
+	rejected uint64 // unread, from probation
 }
 
-// note tells ristretto that e has been used.
-func (g *segment) note(e *entry) {
-	full, noted := g.full.Load(), e.noted.Load()
-	halved := (full - noted) >> noteBits
-	e.noted.Store(full&^noteCount | min(noted&noteCount>>min(halved, noteBits)+1, enough))
-	g.cache.Get(e.hash)
-	if g.notes.Add(1)%g.period == 0 {
-		g.full.Add(1 << noteBits)
-	}
-}
-
-// admit takes in a new entry: straight into ristretto while that has room for
-// it, through the window otherwise. It returns how many entries it handed to
-// ristretto that could not be queued, and whether so much may be in ristretto's queue
-// that the keeper should settle.
-func (g *segment) admit(s *Store, e *entry) (lost uint64, crowded bool) {
+// admit takes in v, whose stripe is locked. proven: it takes the place of a value that had
+// come off probation.
+func (g *segment) admit(s *Store, v *Value, cost int64, proven bool, now int64) (n losses) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.held.Load()+e.cost <= g.room {
-		lost = g.hand(s, e)
+	for g.probation.bytes+g.main.bytes+cost > g.limit && g.probation.entries+g.main.entries > 0 {
+		g.evict(s, now, &n)
+	}
+	// While there is room nobody has to prove anything.
+	for g.probation.bytes > g.limit/probationShare {
+		o := g.probation.oldest
+		c := charge(o.key, o)
+		g.probation.unlink(o, c)
+		g.main.push(o, c)
+	}
+	if g.ghosts.take(v.hash) || proven {
+		g.main.push(v, cost)
 	} else {
-		for o := g.window.overflow(e.cost); o != nil; o = g.window.overflow(e.cost) {
-			lost += g.hand(s, o)
-		}
-		g.window.push(e)
+		g.probation.push(v, cost)
 	}
-	return lost, g.queued > pendingEntries || g.waiting > g.room/pendingShare
+	return n
 }
 
-// hand gives e to ristretto. g.mu is held.
-func (g *segment) hand(s *Store, e *entry) (lost uint64) {
-	if e.value.Load() != nil {
-		g.waiting += e.cost
-		g.queued++
-		g.held.Add(e.cost)
-		if g.cache.Set(e.hash, e, e.cost) {
-			return 0
-		}
-		g.release(e)
-		if e.kill() != nil {
-			lost = 1
-		}
-	}
-	s.stripe(e.hash).entries.remove(e)
-	return lost
-}
-
-// remove takes e out of the window or of ristretto. The caller holds e's stripe.
-// Under g.mu a Del is queued before anything that is handed over on the strength
-// of the room it makes.
-func (g *segment) remove(e *entry) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if e.is(inWindow) {
-		g.window.unlink(e)
-	} else {
-		g.cache.Del(e.hash)
-	}
-}
-
-// waits reports whether e is in the window.
-func (g *segment) waits(e *entry) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return e.is(inWindow)
-}
-
-// settle waits until ristretto has applied what it has been handed. It bounds memory, and
-// keeps ristretto's queue from overflowing. The caller holds the store's life, and no stripe.
-func (g *segment) settle() {
-	g.settling.Lock()
-	defer g.settling.Unlock()
-	g.mu.Lock()
-	cost, n := g.waiting, g.queued
-	g.mu.Unlock()
-	if n == 0 {
+// evict takes a value out, or moves one on from probation. There is one. g.mu is held.
+func (g *segment) evict(s *Store, now int64, n *losses) {
+	if g.main.entries > 0 && g.probation.bytes <= g.limit/probationShare {
+		g.evictMain(s, now, n)
 		return
 	}
-	g.cache.Wait()
-	g.mu.Lock()
-	g.waiting -= cost
-	g.queued -= n
-	g.mu.Unlock()
+	v := g.probation.oldest
+	cost := charge(v.key, v)
+	g.probation.unlink(v, cost)
+	if v.uses.Load() > 0 && now < v.Until && !v.is(dead) {
+		v.uses.Store(0)
+		g.main.push(v, cost)
+		return
+	}
+	g.ghosts.size(g.probation.entries + g.main.entries)
+	g.ghosts.add(v.hash)
+	if s.forget(v) {
+		n.rejected++
+	}
 }
 
-// clear empties ristretto.
-func (g *segment) clear() {
-	g.settling.Lock()
-	defer g.settling.Unlock()
-	g.cache.Clear()
+// evictMain takes the oldest out of the main queue that has not been read since it was last
+// looked at; of looks that all have been, the one that was read least.
+func (g *segment) evictMain(s *Store, now int64, n *losses) {
+	victim, least := g.main.oldest, uint32(enough+1)
+	for range looks {
+		v := g.main.oldest
+		uses := v.uses.Load()
+		if uses == 0 || now >= v.Until || v.is(dead) {
+			victim = v
+			break
+		}
+		if uses < least {
+			victim, least = v, uses
+		}
+		v.uses.Store(uses - 1)
+		cost := charge(v.key, v)
+		g.main.unlink(v, cost)
+		g.main.push(v, cost)
+	}
+	g.main.unlink(victim, charge(victim.key, victim))
+	if s.forget(victim) {
+		n.evicted++
+	}
+}
+
+// remove takes v out, and reports whether it had come off probation. Where v has
+// been dropped, and not replaced, it will be wanted again: it leaves a ghost.
+func (g *segment) remove(v *Value, dropped bool) (proven bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if v.place == nowhere {
+		return false
+	}
+	q := g.queueOf(v)
+	q.unlink(v, charge(v.key, v))
+	if proven = q == &g.main; proven && dropped {
+		g.ghosts.size(g.probation.entries + g.main.entries)
+		g.ghosts.add(v.hash)
+	}
+	return proven
+}
+
+// replace puts v in the place of old, and reports whether old had one.
+func (g *segment) replace(s *Store, st *stripe, old, v *Value) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if old.place == nowhere {
+		return false
+	}
+	g.queueOf(old).replace(old, v)
+	st.values.swap(old, v)
+	s.usage.add(v.Replica, charge(v.key, v))
+	s.kill(old) // last: a reader finds the one or the other
+	old.set(out)
+	return true
+}
+
+// queueOf returns the queue that v is in. g.mu is held.
+func (g *segment) queueOf(v *Value) *queue {
+	if v.place == inMain {
+		return &g.main
+	}
+	return &g.probation
 }

@@ -61,7 +61,7 @@ func (r *race) run(t *testing.T) {
 			Data:    binary.LittleEndian.AppendUint64(nil, n),
 			Until:   math.MaxInt64,
 			Replica: rnd.IntN(4) == 0,
-			Tags:    []string{"all", tag},
+			Origin:  OriginOf("", 0, []string{"all", tag}),
 		}, 1)
 		return n
 	}
