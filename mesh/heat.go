@@ -12,11 +12,12 @@ const (
 )
 
 // heat counts n reads of v by others and says whether it is hot. The counter is
-// one word: the half-life that it was last touched in, and the count.
+// one word: the half-life that it was last touched in, and the count. (That of a
+// replica is the number of its reads since the owner was told.)
 func heat(v *storeValue, n uint32, now int64) bool {
 	period := uint64(now/int64(heatHalf)) & 0xffffffff
 	for {
-		old := v.Heat.Load()
+		old := v.Count.Load()
 		count := old & 0xffffffff
 		if passed := period - old>>32; passed > 31 { // a clock does not go back
 			count = 0
@@ -24,7 +25,7 @@ func heat(v *storeValue, n uint32, now int64) bool {
 			count >>= passed
 		}
 		count = min(count+uint64(n), 0x7fffffff)
-		if v.Heat.CompareAndSwap(old, period<<32|count) {
+		if v.Count.CompareAndSwap(old, period<<32|count) {
 			return count >= hotAt
 		}
 	}

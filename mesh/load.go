@@ -251,8 +251,7 @@ func (l *loading) dropHeld() {
 func (l *loading) fail(err error) {
 	now := l.c.m.clock.now()
 	if p := l.prev; p != nil && !errors.Is(err, ErrNotFound) {
-		p.Retry.Store(later(now, l.c.opts.ErrorBackoff))
-		p.Busy.Store(0)
+		p.Renewal.Store(renewal(later(now, l.c.opts.ErrorBackoff), true))
 		// What an invalidation has overtaken is never answered as stale.
 		if now < later(p.Expires, l.c.opts.StaleIfError) && now < p.Until && !l.fill.VoidFor(p.Tags()) {
 			l.f.Land(outcome{value: p, source: sourceOf(p), cause: err}, nil)

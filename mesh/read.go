@@ -39,13 +39,13 @@ func (c *core) read(ctx context.Context, key string, o readOptions) (outcome, er
 // observer, where there is anything to consider.
 func (c *core) quick(ctx context.Context, key string) (v *storeValue, now int64) {
 	now = c.m.clock.now()
-	v = c.store.Get(key, now)
+	v = c.store.Fresh(key, now)
 	if v == nil || !c.plain(v, now) {
 		return nil, now
 	}
 	counter := c.stats.at(key)
-	if v.Replica {
-		v.Reads.Add(1)
+	if v.IsReplica() {
+		v.Count.Add(1)
 		counter.replicaHits.Add(1)
 	} else {
 		counter.hits.Add(1)
@@ -56,9 +56,9 @@ func (c *core) quick(ctx context.Context, key string) (v *storeValue, now int64)
 	return v, now
 }
 
-// plain reports whether v, which memory holds, may be answered at now as it is.
+// plain reports whether v, which is fresh in memory, may be answered at now as it is.
 func (c *core) plain(v *storeValue, now int64) bool {
-	if now >= v.Refresh || v.NotFound || now-c.m.host.ticked.Load() >= int64(c.m.cfg.Lease) {
+	if now-c.m.host.ticked.Load() >= int64(c.m.cfg.Lease) {
 		return false
 	}
 	if limit := c.opts.MaxIsolation; limit > 0 && c.m.cutOff(now) > limit {
@@ -105,7 +105,7 @@ func (c *core) recall(key string, o *readOptions, now int64) (outcome, bool) {
 		}
 	}
 	if v.Replica {
-		v.Reads.Add(1)
+		v.Count.Add(1)
 		counter.replicaHits.Add(1)
 		return outcome{value: v, source: Replica}, true
 	}

@@ -20,17 +20,33 @@ func (c *core) stands(v *storeValue, now int64) bool {
 		return true
 	}
 	// The last load has failed a moment ago: the origin is left alone.
-	return now < later(v.Expires, c.opts.StaleIfError) && now < v.Retry.Load()
+	return now < later(v.Expires, c.opts.StaleIfError) && failed(v, now)
+}
+
+// renewal is what a value's Renewal holds: until when no other load is to renew it, for one
+// is under way, or has failed.
+func renewal(until int64, failed bool) int64 {
+	word := min(until, forever>>1) << 1
+	if failed {
+		word |= 1
+	}
+	return word
+}
+
+// failed reports whether the load that was to renew v has failed a moment ago.
+func failed(v *storeValue, now int64) bool {
+	last := v.Renewal.Load()
+	return last&1 != 0 && now < last>>1
 }
 
 // renew starts the load that renews v behind the reads of it, unless one is under
 // way or has failed a moment ago. It is a flight like any other: an invalidation detaches it.
 func (c *core) renew(key string, v *storeValue, now int64, trace string) {
-	if v.Replica || v.NotFound || c.loader.one == nil || now < v.Retry.Load() {
+	if v.Replica || v.NotFound || c.loader.one == nil {
 		return
 	}
-	busy := v.Busy.Load()
-	if now < busy || !v.Busy.CompareAndSwap(busy, later(now, c.opts.LoadTimeout)) {
+	last := v.Renewal.Load()
+	if now < last>>1 || !v.Renewal.CompareAndSwap(last, renewal(later(now, c.opts.LoadTimeout), false)) {
 		return
 	}
 	f, lead := c.owns.Join(key)

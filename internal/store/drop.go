@@ -45,7 +45,7 @@ func (s *Store) sweep() {
 }
 
 // Replace puts v in the place of old and reports whether it did: it does not
-// when old is not what is kept. It is for a value whose circumstances have
+// when old is not what is kept, nor when v costs more or less. It is for a value whose circumstances have
 // changed: a life renewed, or an owned value that has become a replica. v must
 // have old's Data, cost and tags, and voids as old would have. It stays in the
 // memory that old was in, whatever its class.
@@ -57,38 +57,29 @@ func (s *Store) Replace(key string, old, v *Value) bool {
 	st := s.stripe(h)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.values.find(h) != old || s.live(old, key) == nil || !v.set(handed) {
+	if st.values.find(h) != old || old.key != key || charge(key, old) != charge(key, v) || !s.live(old) || !v.hand(old.key, old.id, old.valid.Load()) {
 		return false
 	}
-	v.hash, v.key, v.guest = h, old.key, old.guest
-	v.valid.Store(old.valid.Load())
+	v.guest = old.guest
 	v.uses.Store(old.uses.Load())
-	return s.segment(old.guest).replace(s, st, old, v)
+	return s.segment(v.guest).replace(s, st, h, old, v)
 }
 
 // discard kills v and takes it out wherever it is, and reports whether it had come
-// off probation. v's stripe is locked. dropped: it is not because another takes its place.
+// off probation. dropped: it is not because another takes its place.
 func (s *Store) discard(v *Value, dropped bool) (proven bool) {
 	s.kill(v)
-	proven = s.segment(v.guest).remove(v, dropped)
-	s.stripe(v.hash).values.remove(v)
+	h := s.hash(v.key)
+	proven = s.segment(v.guest).remove(v, h, dropped)
+	s.stripe(h).values.remove(h, v)
 	return proven
 }
 
-// forget is discard for who has v out of its queue, and holds no lock of its stripe. It
-// reports whether v was alive.
-func (s *Store) forget(v *Value) bool {
+// forget is discard for who has taken v out of its queue. It reports whether v was alive.
+func (s *Store) forget(v *Value, h uint64) bool {
 	alive := s.kill(v) && v.valid.Load() >= s.epochs.cleared.Load()
-	s.stripe(v.hash).values.remove(v)
+	s.stripe(h).values.remove(h, v)
 	return alive
-}
-
-// retire is discard for a reader, who holds no lock and has found that a tag of v has been dropped.
-func (s *Store) retire(v *Value) {
-	if s.kill(v) {
-		s.segment(v.guest).remove(v, true)
-		s.stripe(v.hash).values.remove(v)
-	}
 }
 
 // kill makes v unreachable for ever, wherever it may still be shown, and reports whether

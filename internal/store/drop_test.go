@@ -67,6 +67,9 @@ func TestReplaceChangesWhatIsKeptAndNothingElse(t *testing.T) {
 	if s.Replace("k", replica, old) || s.Replace("absent", old, replica) {
 		t.Error("replaced what is not kept")
 	}
+	if s.Replace("k", old, forEver("longer")) {
+		t.Error("replaced by what costs more")
+	}
 	if !s.Replace("k", old, replica) || s.Get("k", 1) != replica {
 		t.Error("not replaced")
 	}

@@ -109,17 +109,18 @@ func (f *Fill) Keep(v *Value, now int64) bool {
 	if v.payload() > g.limit/4 || cost > g.limit {
 		return false
 	}
-	old, proven := st.values.find(f.hash), false
-	if old != nil {
-		if ov := s.live(old, f.key); ov != nil && now < ov.Until && outranks(ov, v) {
-			return false
-		}
-	}
-	if !v.set(handed) {
+	old := st.values.find(f.hash)
+	if old != nil && old.key == f.key && s.live(old) && now < old.Until && outranks(old, v) {
 		return false
 	}
-	v.hash, v.key, v.guest = f.hash, f.key, v.Replica
-	v.valid.Store(f.since)
+	if !v.hand(f.key, s.id(f.key), f.since) {
+		return false
+	}
+	s.usage.add(v.Replica, cost)
+	proven := false
+	if old == nil || !st.values.swap(f.hash, old, v) { // readers find the one or the other
+		st.values.put(f.hash, v)
+	}
 	if old != nil {
 		proven = s.discard(old, false)
 		if old.key != f.key || old.guest != v.guest {
@@ -128,9 +129,7 @@ func (f *Fill) Keep(v *Value, now int64) bool {
 			v.uses.Store(min(old.uses.Load()+1, enough)) // to be loaded again is a use
 		}
 	}
-	s.usage.add(v.Replica, cost)
-	st.values.put(v) // first, so that who evicts it in the next moment finds it there
-	lost := g.admit(s, v, cost, proven, now)
+	lost := g.admit(s, f.hash, v, cost, proven, now)
 	if lost.evicted > 0 {
 		s.evictions.Add(lost.evicted)
 	}

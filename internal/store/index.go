@@ -15,7 +15,14 @@ type index struct {
 
 // table has a power of two of slots, of which at least a quarter is empty. Slots that
 // readers have seen never become empty again.
-type table []atomic.Pointer[Value]
+type table []slot
+
+// slot is a place for one value. hash is that of the value's key, so that who probes past it
+// need not look at the value; it is written before the value, and read after it.
+type slot struct {
+	hash  atomic.Uint64
+	value atomic.Pointer[Value]
+}
 
 const smallestTable = 8
 
@@ -30,69 +37,59 @@ func (x *index) find(h uint64) *Value {
 	}
 	t := *p
 	for i := h; ; i++ {
-		e := t[i&uint64(len(t)-1)].Load()
-		if e == nil || e.hash == h && e != gone {
-			return e
+		at := &t[i&uint64(len(t)-1)]
+		v := at.value.Load()
+		if v == nil || at.hash.Load() == h && v != gone {
+			return v
 		}
 	}
 }
 
 // put puts v in. What there was for its hash has been removed. The stripe is locked.
-func (x *index) put(e *Value) {
+func (x *index) put(h uint64, v *Value) {
 	p := x.table.Load()
 	if p == nil || (x.used+1)*4 > len(*p)*3 {
 		p = x.rebuild()
 	}
 	t := *p
-	for i := e.hash; ; i++ {
-		slot := &t[i&uint64(len(t)-1)]
-		switch slot.Load() {
+	for i := h; ; i++ {
+		at := &t[i&uint64(len(t)-1)]
+		switch at.value.Load() {
 		case nil:
 			x.used++
-			slot.Store(e)
-			return
 		case gone:
-			slot.Store(e)
-			return
+		default:
+			continue
 		}
+		at.hash.Store(h)
+		at.value.Store(v)
+		return
 	}
 }
 
-// remove takes e out for good. It needs no lock.
-func (x *index) remove(e *Value) {
-	e.set(out)
-	p := x.table.Load()
-	if p == nil {
-		return
-	}
-	t := *p
-	for i := e.hash; ; i++ {
-		slot := &t[i&uint64(len(t)-1)]
-		switch slot.Load() {
-		case nil:
-			return
-		case e:
-			slot.CompareAndSwap(e, gone)
-			return
-		}
-	}
+// remove takes v out for good. It needs no lock.
+func (x *index) remove(h uint64, v *Value) {
+	v.set(out)
+	x.change(h, v, gone)
 }
 
-// swap puts v in the place of old, if that is there. The stripe is locked.
-func (x *index) swap(old, v *Value) {
+// swap puts v in the place of old, and reports whether old was there. The stripe is locked.
+func (x *index) swap(h uint64, old, v *Value) bool { return x.change(h, old, v) }
+
+// change puts next into the slot of v, if v is there.
+func (x *index) change(h uint64, v, next *Value) bool {
 	p := x.table.Load()
 	if p == nil {
-		return
+		return false
 	}
 	t := *p
-	for i := old.hash; ; i++ {
-		slot := &t[i&uint64(len(t)-1)]
-		switch slot.Load() {
+	for i := h; ; i++ {
+		at := &t[i&uint64(len(t)-1)]
+		switch at.value.Load() {
 		case nil:
-			return
-		case old:
-			slot.CompareAndSwap(old, v)
-			return
+			return false
+		case v:
+			return at.value.CompareAndSwap(v, next)
 		}
 	}
 }
@@ -110,24 +107,36 @@ func (x *index) rebuild() *table {
 	}
 	t := make(table, size)
 	x.used = 0
-	for e := range x.each {
-		i := e.hash
-		for t[i&uint64(size-1)].Load() != nil {
-			i++
+	if p := x.table.Load(); p != nil {
+		for i := range *p {
+			at := &(*p)[i]
+			v := at.value.Load()
+			if !held(v) {
+				continue
+			}
+			h := at.hash.Load()
+			j := h
+			for t[j&uint64(size-1)].value.Load() != nil {
+				j++
+			}
+			t[j&uint64(size-1)].hash.Store(h)
+			t[j&uint64(size-1)].value.Store(v)
+			x.used++
 		}
-		t[i&uint64(size-1)].Store(e)
-		x.used++
 	}
 	x.table.Store(&t)
 	// What has been removed since it was copied may have been found in the old table alone.
 	// What is removed from now on is looked for in the new one.
 	for i := range t {
-		if e := t[i].Load(); e != nil && e.is(out) {
-			t[i].CompareAndSwap(e, gone)
+		if v := t[i].value.Load(); v != nil && v.is(out) {
+			t[i].value.CompareAndSwap(v, gone)
 		}
 	}
 	return &t
 }
+
+// held reports whether a slot's v stands for a key.
+func held(v *Value) bool { return v != nil && v != gone && !v.is(out) }
 
 // each goes through all values, dead ones that have not been taken out included.
 func (x *index) each(yield func(*Value) bool) {
@@ -136,7 +145,7 @@ func (x *index) each(yield func(*Value) bool) {
 		return
 	}
 	for i := range *p {
-		if e := (*p)[i].Load(); e != nil && e != gone && !e.is(out) && !yield(e) {
+		if v := (*p)[i].value.Load(); held(v) && !yield(v) {
 			return
 		}
 	}

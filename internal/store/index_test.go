@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-func indexed(h uint64) *Value { return &Value{hash: h} }
+// indexed is a value whose id stands for its hash.
+func indexed(h uint64) *Value { return &Value{id: h} }
 
 func TestTheIndexFindsTheLatestOfEachHash(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 1))
@@ -17,7 +18,7 @@ func TestTheIndexFindsTheLatestOfEachHash(t *testing.T) {
 	if x.find(7) != nil {
 		t.Fatal("an empty index finds something")
 	}
-	x.remove(indexed(7))
+	x.remove(7, indexed(7))
 	want := map[uint64]*Value{}
 	for step := range 20_000 {
 		h := rnd.Uint64N(1<<8) << 3 // eight apart, so that probes meet
@@ -25,19 +26,19 @@ func TestTheIndexFindsTheLatestOfEachHash(t *testing.T) {
 			h = rnd.Uint64N(1 << 3)
 		}
 		if e := want[h]; e != nil && rnd.IntN(2) == 0 {
-			x.remove(e)
+			x.remove(e.id, e)
 			delete(want, h)
 			if x.find(h) != nil {
 				t.Fatalf("step %d: %d is found after it has been removed", step, h)
 			}
 		} else {
 			if e != nil {
-				x.remove(e)
+				x.remove(e.id, e)
 			}
 			want[h] = indexed(h)
-			x.put(want[h])
+			x.put(h, want[h])
 			if e != nil { // again, by who makes room, and of no effect
-				x.remove(e)
+				x.remove(e.id, e)
 			}
 		}
 		if h := rnd.Uint64N(1 << 11); x.find(h) != want[h] {
@@ -46,8 +47,8 @@ func TestTheIndexFindsTheLatestOfEachHash(t *testing.T) {
 	}
 	n := 0
 	for e := range x.each {
-		if n++; want[e.hash] != e {
-			t.Errorf("%d is shown, and should not be there", e.hash)
+		if n++; want[e.id] != e {
+			t.Errorf("%d is shown, and should not be there", e.id)
 		}
 	}
 	if n != len(want) {
@@ -77,13 +78,13 @@ func TestWhatIsRemovedBesideRebuildsIsGoneAndNothingElse(t *testing.T) {
 		for i := range lasting {
 			lasting[i] = indexed(round<<16 | uint64(2*i))
 			doomed[i] = indexed(round<<16 | uint64(2*i+1))
-			x.put(lasting[i])
-			x.put(doomed[i])
+			x.put(lasting[i].id, lasting[i])
+			x.put(doomed[i].id, doomed[i])
 		}
 		var removed atomic.Bool
 		wg.Go(func() {
 			for _, e := range doomed {
-				x.remove(e)
+				x.remove(e.id, e)
 			}
 			removed.Store(true)
 		})
@@ -92,13 +93,13 @@ func TestWhatIsRemovedBesideRebuildsIsGoneAndNothingElse(t *testing.T) {
 		}
 		wg.Wait()
 		for i := range lasting {
-			if x.find(lasting[i].hash) != lasting[i] {
+			if x.find(lasting[i].id) != lasting[i] {
 				t.Fatalf("round %d: an entry is lost", round)
 			}
-			if e := x.find(doomed[i].hash); e != nil {
+			if e := x.find(doomed[i].id); e != nil {
 				t.Fatalf("round %d: a removed entry is found", round)
 			}
-			x.remove(lasting[i])
+			x.remove(lasting[i].id, lasting[i])
 		}
 	}
 }
@@ -185,7 +186,7 @@ func TestWhatATagHasDroppedGivesItsMemoryBackWhenItIsFoundOut(t *testing.T) {
 	if s.Get("k", 1) != nil {
 		t.Fatal("it lives")
 	}
-	if s.owned.probation.entries != 0 || s.stripe(v.hash).values.find(v.hash) != nil {
+	if s.owned.probation.entries != 0 || s.stripe(s.hash("k")).values.find(s.hash("k")) != nil {
 		t.Error("it is still held")
 	}
 }

@@ -37,7 +37,7 @@ type losses struct {
 
 // admit takes in v, whose stripe is locked. proven: it takes the place of a value that had
 // come off probation.
-func (g *segment) admit(s *Store, v *Value, cost int64, proven bool, now int64) (n losses) {
+func (g *segment) admit(s *Store, h uint64, v *Value, cost int64, proven bool, now int64) (n losses) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for g.probation.bytes+g.main.bytes+cost > g.limit && g.probation.entries+g.main.entries > 0 {
@@ -50,7 +50,7 @@ func (g *segment) admit(s *Store, v *Value, cost int64, proven bool, now int64) 
 		g.probation.unlink(o, c)
 		g.main.push(o, c)
 	}
-	if g.ghosts.take(v.hash) || proven {
+	if g.ghosts.take(h) || proven {
 		g.main.push(v, cost)
 	} else {
 		g.probation.push(v, cost)
@@ -73,8 +73,9 @@ func (g *segment) evict(s *Store, now int64, n *losses) {
 		return
 	}
 	g.ghosts.size(g.probation.entries + g.main.entries)
-	g.ghosts.add(v.hash)
-	if s.forget(v) {
+	h := s.hash(v.key)
+	g.ghosts.add(h)
+	if s.forget(v, h) {
 		n.rejected++
 	}
 }
@@ -99,14 +100,14 @@ func (g *segment) evictMain(s *Store, now int64, n *losses) {
 		g.main.push(v, cost)
 	}
 	g.main.unlink(victim, charge(victim.key, victim))
-	if s.forget(victim) {
+	if s.forget(victim, s.hash(victim.key)) {
 		n.evicted++
 	}
 }
 
 // remove takes v out, and reports whether it had come off probation. Where v has
 // been dropped, and not replaced, it will be wanted again: it leaves a ghost.
-func (g *segment) remove(v *Value, dropped bool) (proven bool) {
+func (g *segment) remove(v *Value, h uint64, dropped bool) (proven bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if v.place == nowhere {
@@ -116,20 +117,20 @@ func (g *segment) remove(v *Value, dropped bool) (proven bool) {
 	q.unlink(v, charge(v.key, v))
 	if proven = q == &g.main; proven && dropped {
 		g.ghosts.size(g.probation.entries + g.main.entries)
-		g.ghosts.add(v.hash)
+		g.ghosts.add(h)
 	}
 	return proven
 }
 
 // replace puts v in the place of old, and reports whether old had one.
-func (g *segment) replace(s *Store, st *stripe, old, v *Value) bool {
+func (g *segment) replace(s *Store, st *stripe, h uint64, old, v *Value) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if old.place == nowhere {
 		return false
 	}
 	g.queueOf(old).replace(old, v)
-	st.values.swap(old, v)
+	st.values.swap(h, old, v)
 	s.usage.add(v.Replica, charge(v.key, v))
 	s.kill(old) // last: a reader finds the one or the other
 	old.set(out)

@@ -33,7 +33,8 @@ type Config struct {
 // Close, when they find and keep nothing.
 type Store struct {
 	seed     maphash.Seed
-	hashMask uint64 // all ones; tests narrow it to make keys collide
+	other    maphash.Seed // of Value.id
+	hashMask uint64       // all ones; tests narrow it to make keys collide
 	closed   atomic.Bool
 
 	stripes [stripes]stripe
@@ -54,7 +55,7 @@ func New(cfg Config) (*Store, error) {
 	if cfg.OwnedBytes == 0 {
 		cfg.OwnedBytes = DefaultOwnedBytes
 	}
-	s := &Store{seed: maphash.MakeSeed(), hashMask: math.MaxUint64}
+	s := &Store{seed: maphash.MakeSeed(), other: maphash.MakeSeed(), hashMask: math.MaxUint64}
 	s.epochs.seed = s.seed
 	s.owned.init(cfg.OwnedBytes)
 	s.replica.init(cfg.ReplicaBytes)
@@ -62,6 +63,10 @@ func New(cfg Config) (*Store, error) {
 }
 
 func (s *Store) hash(key string) uint64 { return maphash.String(s.seed, key) & s.hashMask }
+
+// id is a second hash of a key. Reads know a value by both, 128 bits that nobody outside the
+// process can foresee: to compare the key would be to wait for one more place in memory.
+func (s *Store) id(key string) uint64 { return maphash.String(s.other, key) }
 
 // stripe picks by the high bits of the hash; its index probes by the low ones.
 func (s *Store) stripe(h uint64) *stripe { return &s.stripes[h>>(64-stripeBits)] }
@@ -75,39 +80,54 @@ func (s *Store) Get(key string, now int64) *Value {
 	return nil
 }
 
+// Fresh is Get for a value about which there is nothing to consider: it is neither an
+// absence nor due to be renewed. Most reads are such; nothing is counted for others.
+func (s *Store) Fresh(key string, now int64) *Value {
+	if v := s.find(key); v != nil && now < v.plain {
+		v.use()
+		return v
+	}
+	return nil
+}
+
 // Peek returns what is kept for key even past its Until, as long as memory holds
 // it, and nil otherwise. It is a use of the value, as Get is.
 func (s *Store) Peek(key string) *Value {
-	h := s.hash(key)
-	v := s.stripe(h).values.find(h)
-	if v == nil {
-		return nil
-	}
-	if v = s.live(v, key); v != nil {
+	v := s.find(key)
+	if v != nil {
 		v.use()
 	}
 	return v
 }
 
-// live returns v if it is kept for key, nil if it is another key's or has been dropped.
-func (s *Store) live(v *Value, key string) *Value {
-	valid := v.valid.Load()
-	if v.is(dead) || v.key != key || valid < s.epochs.cleared.Load() {
+func (s *Store) find(key string) *Value {
+	h := s.hash(key)
+	v := s.stripe(h).values.find(h)
+	if v == nil || v.id != s.id(key) || !s.live(v) {
 		return nil
 	}
-	if v.Origin == nil || len(v.Origin.Tags) == 0 {
-		return v
+	return v
+}
+
+// live reports whether v has not been dropped.
+func (s *Store) live(v *Value) bool {
+	state, valid := v.state.Load(), v.valid.Load()
+	if state&dead != 0 || valid < s.epochs.cleared.Load() {
+		return false
+	}
+	if state&tagged == 0 {
+		return true
 	}
 	now := s.epochs.now.Load()
 	if valid >= now {
-		return v
+		return true
 	}
-	if s.epochs.void(valid, v.Origin.Tags) {
-		s.retire(v)
-		return nil
+	if s.epochs.void(valid, v.Tags()) {
+		s.discard(v, true)
+		return false
 	}
 	v.valid.Store(now)
-	return v
+	return true
 }
 
 // Range calls fn for the values kept, until fn returns false. Values whose Until
@@ -116,7 +136,7 @@ func (s *Store) live(v *Value, key string) *Value {
 func (s *Store) Range(fn func(key string, v *Value) bool) {
 	for i := range s.stripes {
 		for v := range s.stripes[i].values.each {
-			if s.live(v, v.key) != nil && !fn(v.key, v) {
+			if s.live(v) && !fn(v.key, v) {
 				return
 			}
 		}

@@ -8,39 +8,59 @@ import "sync/atomic"
 // handed over once: what is to be kept again is a new Value. Callers of Get share it. The
 // budget counts len(Data): a Data that is a part of a larger array keeps the whole array alive.
 type Value struct {
-	// What a look into memory reads comes first, in one cache line's bytes.
+	// All that a hit reads comes first, in one cache line.
 
-	hash  uint64
-	key   string
-	valid atomic.Uint64 // the epoch up to which it is known not to have been dropped; at first that in which its fill began
-	state atomic.Uint32
+	id    uint64        // a second hash of the key
+	state atomic.Uint32 // see handed
 	uses  atomic.Uint32 // reads since the queue last looked, up to enough
+	valid atomic.Uint64 // the epoch up to which it is known not to have been dropped; at first that in which its fill began
+	plain int64         // until then Fresh returns it
+	View  atomic.Uint64 // the view under which the host last judged whether it owns the key
+	Data  []byte        // the value as it travels; shared, never changed
 
-	Until   int64         // kept until then; Get never returns the value from then on
-	Refresh int64         // from then on a read is the host's cue to renew the value; the store ignores it
-	View    atomic.Uint64 // the view under which the host last judged whether it owns the key
-
-	// Next what an answer takes.
-
-	Data     []byte              // the value as it travels; shared, never changed
 	decoded  atomic.Pointer[any] // what Data decodes to, so that it is decoded once
-	Reads    atomic.Uint32       // reads of a replica; the host's to count
+	Until    int64               // kept until then; Get never returns the value from then on
+	Refresh  int64               // from then on a read is the host's cue to renew the value
+	Expires  int64               // fresh until then; math.MaxInt64 means for ever
+	Began    int64               // when its load began, on the host's monotonic clock, in ns
+	Count    atomic.Uint64       // how often it has been asked for; the host's
+	Renewal  atomic.Int64        // what is to be known of the load that renews it; the host's
 	Replica  bool                // counted as a replica
 	NotFound bool                // a remembered absence
 	guest    bool                // charged to the budget for replicas, whatever it is by now
 	place    place               // guarded by the segment's mutex
-	Expires  int64               // fresh until then; math.MaxInt64 means for ever
-	Began    int64               // when its load began, on the host's monotonic clock, in ns
-	Heat     atomic.Uint64       // how often others ask for the key; the host's to count
 
-	Owner  string       // the member that gave the value
-	Origin *Origin      // what its origin said of it; nil: nothing
-	Cost   int64        // bytes charged beside key and overhead; 0 means len(Data)
-	Busy   atomic.Int64 // until when the host takes a renewal to be under way
-	Retry  atomic.Int64 // until when the host does not try again after a load that failed
+	key    string
+	Owner  string  // the member that gave the value
+	Origin *Origin // what its origin said of it; nil: nothing
+	Cost   int64   // bytes charged beside key and overhead; 0 means len(Data)
 
 	prev, next *Value // in its queue; guarded by the segment's mutex
 }
+
+// hand makes v the store's, as the value of key, and reports whether that could be.
+func (v *Value) hand(key string, id, valid uint64) bool {
+	flags := uint32(handed)
+	if v.Replica {
+		flags |= asReplica
+	}
+	if len(v.Tags()) > 0 {
+		flags |= tagged
+	}
+	if !v.set(handed) {
+		return false
+	}
+	v.state.Or(flags)
+	v.key, v.id, v.guest = key, id, v.Replica
+	v.valid.Store(valid)
+	if !v.NotFound {
+		v.plain = min(v.Until, v.Refresh)
+	}
+	return true
+}
+
+// IsReplica is Replica for a value that is kept: a hit reads no more of memory for it.
+func (v *Value) IsReplica() bool { return v.is(asReplica) }
 
 // Origin is what an origin says of a value beside its bytes. It is never changed.
 type Origin struct {
@@ -93,11 +113,13 @@ func (v *Value) Decoded() (any, bool) {
 // same time; the last one stands, which is harmless as they decode the same bytes.
 func (v *Value) SetDecoded(d any) { v.decoded.Store(&d) }
 
-// Flags of Value.state.
+// Flags of Value.state. The first two are for hits: Replica, and whether there are Tags.
 const (
-	handed = 1 << iota // to Keep or Replace
-	dead               // nobody finds it any more
-	out                // taken out of the index
+	asReplica = 1 << iota
+	tagged
+	handed // to Keep or Replace
+	dead   // nobody finds it any more
+	out    // taken out of the index
 )
 
 func (v *Value) is(flag uint32) bool { return v.state.Load()&flag != 0 }
