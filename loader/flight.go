@@ -2,7 +2,6 @@ package loader
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -21,6 +20,7 @@ type Flight[T any] struct {
 	group *Flights[T]
 	home  *stripe[T]
 	key   string
+	hash  uint64 // of key
 
 	// users are those who have not said Done: the waiters, and the leader.
 	users atomic.Int32
@@ -31,6 +31,7 @@ type Flight[T any] struct {
 
 	// What follows is guarded by home.mu.
 
+	next      *Flight[T] // in its stripe's table
 	waiters   int
 	pinned    bool
 	landed    bool
@@ -39,8 +40,11 @@ type Flight[T any] struct {
 	value T // the result, once landed
 	err   error
 
-	// waits has one channel for each who sits in Wait, which the landing sends to.
-	waits []chan struct{}
+	// own has one place: the landing sends to whoever sits in Wait alone, if it is taken.
+	// All who come while it is share a channel, which the landing closes.
+	own    chan struct{}
+	taken  bool
+	shared chan struct{}
 	// calls are to be made on landing, in the order of Then.
 	calls []*call[T]
 
@@ -87,8 +91,8 @@ func (f *Flight[T]) Wait(ctx context.Context) (T, error) {
 		f.home.mu.Unlock()
 		return f.value, f.err
 	}
-	landed := f.group.channel()
-	f.waits = append(f.waits, landed)
+	alone := !f.taken
+	landed := f.sit()
 	f.home.mu.Unlock()
 
 	if ctx.Done() == nil { // a plain receive costs less than a choice
@@ -97,16 +101,29 @@ func (f *Flight[T]) Wait(ctx context.Context) (T, error) {
 		select {
 		case <-landed:
 		case <-ctx.Done():
-			if f.leaveFrom(landed) {
-				f.group.channels.Put(landed)
+			if f.leaveSeat(alone) {
 				var zero T
 				return zero, context.Cause(ctx)
 			}
-			<-landed // the landing is about to send
+			<-landed // the landing is about to wake it
 		}
 	}
-	f.group.channels.Put(landed)
 	return f.value, f.err
+}
+
+// sit gives a waiter what the landing wakes it by. home.mu is held.
+func (f *Flight[T]) sit() <-chan struct{} {
+	if !f.taken {
+		f.taken = true
+		if f.own == nil {
+			f.own = make(chan struct{}, 1)
+		}
+		return f.own
+	}
+	if f.shared == nil {
+		f.shared = make(chan struct{})
+	}
+	return f.shared
 }
 
 // Then is Wait without waiting: fn is called once with the result, on landing by
@@ -137,18 +154,17 @@ func (f *Flight[T]) Then(fn func(T, error)) (leave func()) {
 func (f *Flight[T]) Leave() { f.leave() }
 
 // leave takes one waiter off, and reports whether the flight was still under way.
-func (f *Flight[T]) leave() bool { return f.leaveFrom(nil) }
+func (f *Flight[T]) leave() bool { return f.leaveSeat(false) }
 
-// leaveFrom is leave for a waiter that sits in Wait with the channel landed; nil: for
-// any other.
-func (f *Flight[T]) leaveFrom(landed chan struct{}) bool {
+// leaveSeat is leave; alone: for the waiter that has own.
+func (f *Flight[T]) leaveSeat(alone bool) bool {
 	f.home.mu.Lock()
 	if f.landed {
 		f.home.mu.Unlock()
 		return false
 	}
-	if i := slices.Index(f.waits, landed); i >= 0 {
-		f.waits = slices.Delete(f.waits, i, i+1)
+	if alone {
+		f.taken = false
 	}
 	f.waiters--
 	if f.waiters > 0 || f.pinned || f.abandoned {
@@ -236,13 +252,16 @@ func (f *Flight[T]) Land(value T, err error) bool {
 	f.landed = true
 	f.value, f.err = value, err
 	f.home.detach(f)
-	waits, calls, cancel := f.waits, f.calls, f.cancel
+	taken, shared, calls, cancel := f.taken, f.shared, f.calls, f.cancel
 	f.calls, f.onAbandon = nil, nil
 	f.home.mu.Unlock()
 
 	// Outside the lock from here on, so that calls may use any flight.
-	for _, landed := range waits {
-		landed <- struct{}{} // it has a place
+	if taken {
+		f.own <- struct{}{} // it has a place
+	}
+	if shared != nil {
+		close(shared)
 	}
 	if cancel != nil {
 		cancel(nil)
@@ -263,11 +282,10 @@ func (f *Flight[T]) Done() {
 	if f.users.Add(-1) != 0 || !f.landed {
 		return
 	}
-	clear(f.waits)
 	if f.Companion != nil {
 		f.Companion.Clear()
 	}
-	*f = Flight[T]{Companion: f.Companion, group: f.group, waits: f.waits[:0]}
+	*f = Flight[T]{Companion: f.Companion, group: f.group, own: f.own}
 	f.group.free.Put(f)
 }
 
@@ -276,8 +294,8 @@ func (f *Flight[T]) Done() {
 // called with it held.
 type stripe[T any] struct {
 	mu      sync.Mutex
-	flights map[string]*Flight[T] // by key; guarded by mu
-	_       [48]byte              // a cache line each, so that stripes do not slow each other down
+	flights table[T] // guarded by mu
+	_       [24]byte // a cache line each, so that stripes do not slow each other down
 }
 
 // joined counts one more waiter. home.mu is held.
@@ -287,18 +305,15 @@ func (f *Flight[T]) joined() {
 }
 
 // start attaches a flight with one waiter. mu is held.
-func (s *stripe[T]) start(g *Flights[T], key string) *Flight[T] {
+func (s *stripe[T]) start(g *Flights[T], h uint64, key string) *Flight[T] {
 	f, _ := g.free.Get().(*Flight[T])
 	if f == nil {
 		f = &Flight[T]{group: g}
 	}
-	f.home, f.key, f.waiters = s, key, 1
+	f.home, f.key, f.hash, f.waiters = s, key, h, 1
 	f.users.Store(2) // who waits, and who leads
 	f.attached.Store(true)
-	if s.flights == nil {
-		s.flights = make(map[string]*Flight[T])
-	}
-	s.flights[key] = f
+	s.flights.put(f)
 	return f
 }
 
@@ -306,6 +321,6 @@ func (s *stripe[T]) start(g *Flights[T], key string) *Flight[T] {
 func (s *stripe[T]) detach(f *Flight[T]) {
 	if f.attached.Load() {
 		f.attached.Store(false)
-		delete(s.flights, f.key)
+		s.flights.remove(f)
 	}
 }

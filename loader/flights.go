@@ -17,46 +17,42 @@ type Flights[T any] struct {
 	// who wait are. Set it before the first Do.
 	OnPanic func(key string, value any, stack []byte)
 
-	stripes [64]stripe[T]
+	stripes [1 << stripeBits]stripe[T]
 
-	free     sync.Pool // of *Flight[T] that everyone is done with
-	channels sync.Pool // of chan struct{}, with one place, for waiters
-}
-
-// channel gives a waiter its channel, which it puts back.
-func (g *Flights[T]) channel() chan struct{} {
-	if ch, ok := g.channels.Get().(chan struct{}); ok {
-		return ch
-	}
-	return make(chan struct{}, 1)
+	free sync.Pool // of *Flight[T] that everyone is done with
 }
 
 var seed = maphash.MakeSeed()
 
-func (g *Flights[T]) stripe(key string) *stripe[T] {
-	return &g.stripes[maphash.String(seed, key)%uint64(len(g.stripes))]
+const stripeBits = 6
+
+// stripe gives the stripe of key, and the key's hash. The stripe is picked by its high
+// bits, the place there by the low ones.
+func (g *Flights[T]) stripe(key string) (s *stripe[T], h uint64) {
+	h = maphash.String(seed, key)
+	return &g.stripes[h>>(64-stripeBits)], h
 }
 
 // Join counts the caller as a waiter of the flight that is under way for the
 // key, or of a new one: then lead is true, and the caller must see to it that
 // Land is called.
 func (g *Flights[T]) Join(key string) (f *Flight[T], lead bool) {
-	s := g.stripe(key)
+	s, h := g.stripe(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f := s.flights[key]; f != nil {
+	if f := s.flights.find(h, key); f != nil {
 		f.joined()
 		return f, false
 	}
-	return s.start(g, key), true
+	return s.start(g, h, key), true
 }
 
 // Peek returns the flight that a Join would join, or nil. It counts nobody.
 func (g *Flights[T]) Peek(key string) *Flight[T] {
-	s := g.stripe(key)
+	s, h := g.stripe(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.flights[key]
+	return s.flights.find(h, key)
 }
 
 // JoinIf counts the caller as a waiter of the flight that is under way for the
@@ -64,10 +60,10 @@ func (g *Flights[T]) Peek(key string) *Flight[T] {
 // it may call the flight's Key, Phase and Attached, and nothing else of it or of
 // Flights.
 func (g *Flights[T]) JoinIf(key string, ok func(*Flight[T]) bool) *Flight[T] {
-	s := g.stripe(key)
+	s, h := g.stripe(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.flights[key]
+	f := s.flights.find(h, key)
 	if f == nil || !ok(f) {
 		return nil
 	}
@@ -79,22 +75,22 @@ func (g *Flights[T]) JoinIf(key string, ok func(*Flight[T]) bool) *Flight[T] {
 // way, which goes on for those who wait for it. The caller leads the new one and
 // is counted.
 func (g *Flights[T]) Replace(key string) *Flight[T] {
-	s := g.stripe(key)
+	s, h := g.stripe(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f := s.flights[key]; f != nil {
+	if f := s.flights.find(h, key); f != nil {
 		s.detach(f)
 	}
-	return s.start(g, key)
+	return s.start(g, h, key)
 }
 
 // Detach lets nobody join the flight that is under way for the key from now on.
 // It goes on for those who wait for it.
 func (g *Flights[T]) Detach(key string) {
-	s := g.stripe(key)
+	s, h := g.stripe(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f := s.flights[key]; f != nil {
+	if f := s.flights.find(h, key); f != nil {
 		s.detach(f)
 	}
 }
@@ -104,9 +100,7 @@ func (g *Flights[T]) DetachAll() {
 	for i := range g.stripes {
 		s := &g.stripes[i]
 		s.mu.Lock()
-		for _, f := range s.flights {
-			s.detach(f)
-		}
+		s.flights.clear(func(f *Flight[T]) { f.attached.Store(false) })
 		s.mu.Unlock()
 	}
 }
@@ -117,7 +111,7 @@ func (g *Flights[T]) Len() int {
 	for i := range g.stripes {
 		s := &g.stripes[i]
 		s.mu.Lock()
-		n += len(s.flights)
+		n += s.flights.n
 		s.mu.Unlock()
 	}
 	return n

@@ -47,7 +47,7 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 	now := l.m.clock.now()
 	over := l.m.ended[:0]
 	total := len(values)
-	takeOvers := false
+	takeOvers, answered := false, 0
 	l.mu.Lock()
 	l.refused = 0
 	if l.patience.answered(a.Batch, now); l.silent.Load() {
@@ -57,7 +57,7 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 		res := &a.Results[i]
 		value := values[:res.Length:res.Length]
 		values = values[res.Length:]
-		k := l.calls[res.Number]
+		k := l.calls.get(res.Number)
 		if k == nil || k.inc != 0 && k.inc != a.Inc {
 			continue
 		}
@@ -66,7 +66,10 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 			k.waits(res.Flags&wire.FlagQueued != 0)
 			continue
 		}
-		delete(l.calls, res.Number)
+		l.calls.remove(res.Number)
+		if k.batch == a.Batch {
+			answered++
+		}
 		if k.again {
 			l.queue = remove(l.queue, k)
 		}
@@ -85,7 +88,7 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 		over = append(over, e)
 	}
 	if a.Batch != 0 {
-		l.received(a.Batch, now)
+		l.received(a.Batch, answered, now)
 	}
 	more := len(l.queue) > 0
 	l.mu.Unlock()
@@ -93,20 +96,24 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 		l.nudge()
 	}
 	if takeOvers {
-		l.endTogether(over)
+		l.endTogether(over, now)
 	} else {
-		l.end(over)
+		l.end(over, now)
 	}
 	clear(over)
 	l.m.ended = over[:0]
 }
 
-// received notes that the member has a batch. The lock is held.
-func (l *link) received(batch uint64, now int64) {
+// received notes that the member has a batch, and has answered so many of its questions
+// in the same message. The lock is held.
+func (l *link) received(batch uint64, answered int, now int64) {
 	if batch == l.unacked {
 		l.unacked = 0
+		if answered >= l.inBatch {
+			return
+		}
 	}
-	for _, k := range l.calls {
+	for k := range l.calls.each {
 		if k.batch == batch && !k.working {
 			k.working = true
 			k.due = now + int64(probeAfter)
@@ -114,12 +121,12 @@ func (l *link) received(batch uint64, now int64) {
 	}
 }
 
-// end tells who waits for them how calls have ended. A call may serve another question
+// end tells who waits for them how calls have ended, by an answer that came at now. A call may serve another question
 // as soon as it has been told.
-func (l *link) end(over []ended) {
+func (l *link) end(over []ended, now int64) {
 	for i := range over {
 		e := &over[i]
-		r := reply{status: e.result.Status, result: *e.result, data: e.data, shared: e.shared, from: l.id, trip: e.trip}
+		r := reply{status: e.result.Status, result: *e.result, data: e.data, shared: e.shared, from: l.id, trip: e.trip, at: now}
 		switch {
 		case r.status == wire.Chunked:
 			l.pullPieces(e.k, r)
@@ -136,7 +143,7 @@ func (l *link) end(over []ended) {
 
 // endTogether is end where some are take-overs: what has to be loaded after this
 // message is loaded together.
-func (l *link) endTogether(over []ended) {
+func (l *link) endTogether(over []ended, now int64) {
 	var loads []*core
 	for i := range over {
 		if k := over[i].k; k.kind == wire.AskTakeOver {
@@ -144,7 +151,7 @@ func (l *link) endTogether(over []ended) {
 			loads = append(loads, k.core)
 		}
 	}
-	l.end(over)
+	l.end(over, now)
 	for _, c := range loads {
 		c.batch.release()
 	}

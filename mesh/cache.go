@@ -133,12 +133,17 @@ func (c *Cache[V]) Get(ctx context.Context, key string, opts ...ReadOption) (V, 
 	if err := c.alive(); err != nil {
 		return zero, err
 	}
+	var o readOptions
 	if len(opts) == 0 {
-		if v, _ := c.c.quick(ctx, key); v != nil {
+		v, rest := c.c.quick(ctx, key)
+		if v != nil {
 			return decoded[V](c.c, v)
 		}
+		o = rest
+	} else {
+		o = collect(opts)
 	}
-	out, err := c.c.get(ctx, key, collect(opts))
+	out, err := c.c.get(ctx, key, o)
 	if err != nil {
 		return zero, err
 	}
@@ -151,12 +156,17 @@ func (c *Cache[V]) Lookup(ctx context.Context, key string, opts ...ReadOption) (
 	if err := c.alive(); err != nil {
 		return Entry[V]{}, err
 	}
+	var o readOptions
 	if len(opts) == 0 {
-		if v, now := c.c.quick(ctx, key); v != nil {
-			return entryOf[V](c.c, key, outcome{value: v, source: sourceOf(v)}, now)
+		v, rest := c.c.quick(ctx, key)
+		if v != nil {
+			return entryOf[V](c.c, key, outcome{value: v, source: sourceOf(v)}, rest.began)
 		}
+		o = rest
+	} else {
+		o = collect(opts)
 	}
-	out, err := c.c.get(ctx, key, collect(opts))
+	out, err := c.c.get(ctx, key, o)
 	if err != nil {
 		return Entry[V]{}, err
 	}

@@ -77,6 +77,7 @@ type reply struct {
 	// trip is the time on the way there and back: nobody knows how much of it
 	// passed after the value's age was taken.
 	trip time.Duration
+	at   int64 // when it came
 }
 
 // err is the error that the reply stands for; nil where there is none.

@@ -1,50 +1,52 @@
 package mesh
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // callers are the reads of callers here that memory could not answer at once.
 // Leave waits for those that began before it.
-type callers struct {
-	mu  sync.Mutex // guards all below, and every crowd
-	now *crowd     // nil: nobody yet
-}
+type callers struct{ now atomic.Pointer[crowd] } // nil: nobody yet
 
 // crowd is the callers of a time.
 type crowd struct {
-	n     int
-	empty chan struct{} // closed when the last one has left; nil: nobody waits for that
+	n      atomic.Int64
+	parted atomic.Bool // part waits until the last one has left
+	empty  chan struct{}
+	once   sync.Once // empty is closed
 }
 
 func (c *callers) enter() *crowd {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.now == nil {
-		c.now = &crowd{}
+	for {
+		w := c.now.Load()
+		if w == nil {
+			c.now.CompareAndSwap(nil, &crowd{empty: make(chan struct{})})
+			continue
+		}
+		w.n.Add(1)
+		if c.now.Load() == w { // part, if it comes now, sees this one
+			return w
+		}
+		c.leave(w)
 	}
-	c.now.n++
-	return c.now
 }
 
 func (c *callers) leave(w *crowd) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if w.n--; w.n == 0 && w.empty != nil {
-		close(w.empty)
+	if w.n.Add(-1) == 0 && w.parted.Load() {
+		w.once.Do(func() { close(w.empty) })
 	}
 }
 
 // part sets those who are here apart from those who come later, and gives what
 // is closed when they have left.
 func (c *callers) part() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	w := c.now
-	c.now = nil
-	empty := make(chan struct{})
-	if w == nil || w.n == 0 {
-		close(empty)
-	} else {
-		w.empty = empty
+	w := c.now.Swap(nil)
+	if w == nil {
+		w = &crowd{empty: make(chan struct{})}
 	}
-	return empty
+	w.n.Add(1) // this one leaves last, or leaves it to the last
+	w.parted.Store(true)
+	c.leave(w)
+	return w.empty
 }

@@ -55,7 +55,8 @@ type readOptions struct {
 	cachedOnly bool
 	maxAge     time.Duration // 0: any
 
-	began    int64       // when the read began
+	began    int64       // when the read began; 0: now
+	nothing  bool        // memory has just been looked into, and has nothing for the key
 	held     *storeValue // what memory had for the key, and could not answer with
 	isolated bool        // cut off for too long: memory is not to be used
 	bypass   bool        // no quorum is heard: nobody is asked, and nothing kept

@@ -41,7 +41,7 @@ type fetch struct {
 
 // fetchFrom joins the flight that asks another member for key, or starts one
 // that asks owner ("": nobody is known to own it).
-func (c *core) fetchFrom(owner, key string, o readOptions, g *gathering) *flight {
+func (c *core) fetchFrom(owner, key string, o readOptions, now int64, g *gathering) *flight {
 	var f *flight
 	if o.fresh {
 		f = c.fetches.Replace(key)
@@ -58,7 +58,7 @@ func (c *core) fetchFrom(owner, key string, o readOptions, g *gathering) *flight
 	if o.held != nil && o.held.Replica {
 		r.reads = uint32(min(o.held.Count.Swap(0), math.MaxUint32))
 	}
-	r.step(r.route.Start(c.m.cfg.ID, owner))
+	r.step(r.route.Start(c.m.cfg.ID, owner), now)
 	if g != nil {
 		r.together = nil // later questions go by themselves; the first has not been sent yet
 	}
@@ -91,7 +91,8 @@ func (r *fetch) served() {
 	}
 }
 
-func (r *fetch) step(s roster.Step) {
+// step does what the route says. now is a moment since anything was last waited for.
+func (r *fetch) step(s roster.Step, now int64) {
 	c, key := r.c, r.f.Key()
 	switch {
 	case s.Ask != "":
@@ -102,7 +103,7 @@ func (r *fetch) step(s roster.Step) {
 		}
 		if l.shunned() {
 			if next, ok := r.around(s.Ask); ok {
-				r.step(next)
+				r.step(next, now)
 				return
 			}
 		}
@@ -122,7 +123,7 @@ func (r *fetch) step(s roster.Step) {
 			k.flags |= wire.FlagFresh
 		}
 		r.f.OnAbandon(leave)
-		r.together.ask(l, k)
+		r.together.ask(l, k, now)
 	case s.Own:
 		r.become(c.own(key, r.o))
 	default:
@@ -153,7 +154,7 @@ func (r *fetch) answered(a *reply) {
 	c, key, self, by := r.c, r.f.Key(), r.c.m.cfg.ID, a.from
 	switch a.status {
 	case wire.Value:
-		now := c.m.clock.now()
+		now := a.at
 		v := &r.value
 		c.receive(v, a, now)
 		v = r.newest(v, now)
@@ -177,7 +178,7 @@ func (r *fetch) answered(a *reply) {
 		if r.hedge.goesOn() {
 			return
 		}
-		r.step(r.route.Redirect(self, by, a.result.Instead, c.rank(key)))
+		r.step(r.route.Redirect(self, by, a.result.Instead, c.rank(key)), c.m.clock.now())
 	case wire.NotFound, wire.TooLarge:
 		r.outdated()
 		r.land(outcome{}, a.err(key))
@@ -201,7 +202,7 @@ func (r *fetch) goOn(s roster.Step) {
 	for s.Ask != "" && c.m.link(s.Ask).suspected() {
 		s = r.route.Skip(c.m.cfg.ID, s.Ask, c.rank(key))
 	}
-	r.step(s)
+	r.step(s, c.m.clock.now())
 }
 
 // outdated drops the replica here, which the owner's answer has ended: no key goes

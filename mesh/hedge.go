@@ -118,7 +118,7 @@ func (l *link) hedge() time.Duration {
 	var ended []*call
 	l.mu.Lock()
 	waits := false // somebody, for a sign that a question has come
-	for _, k := range l.calls {
+	for k := range l.calls.each {
 		waits = waits || !k.working
 	}
 	was := l.patience.silent
@@ -131,7 +131,7 @@ func (l *link) hedge() time.Duration {
 		return untilNext(next, now)
 	}
 	probe := false
-	for _, k := range l.calls {
+	for k := range l.calls.each {
 		switch {
 		case k.working && turned:
 			k.due, probe = now, true
@@ -139,10 +139,12 @@ func (l *link) hedge() time.Duration {
 		case k.fetch != nil && (silent || !k.taken && k.fetch.mayHedge()):
 			late = append(late, k)
 		case k.fetch == nil && silent && (k.kind == wire.AskGet || k.kind == wire.AskTakeOver):
-			delete(l.calls, k.number)
-			l.queue = remove(l.queue, k)
 			ended = append(ended, k)
 		}
+	}
+	for _, k := range ended {
+		l.calls.remove(k.number)
+		l.queue = remove(l.queue, k)
 	}
 	if silent {
 		for _, k := range l.queue { // what could not be sent waits for nothing else

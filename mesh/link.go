@@ -47,20 +47,23 @@ type link struct {
 
 	mu      sync.Mutex // guards all below
 	queue   []*call    // to be sent
-	calls   map[uint64]*call
+	calls   asked // those that have been sent
 	answers []lateAnswer
 	pulls   []*pulling // values of which more pieces are to be asked for
 	pieces  int        // pieces that are on their way
 	batch   uint64     // numbers batches
 	unacked uint64     // the batch that has not been received yet, as far as is known
+	inBatch int        // questions in the last batch
 	sentAt  int64      // of it
 	refused int        // "no responders" in a row
 	// patience tells when the member is slow, and when it is silent.
 	patience patience
-	down     bool // out of reach when last tried; see reachable
 	closed   bool
 
-	silent atomic.Bool // patience.silent: readers pass by without the lock
+	// Written under mu, so that readers may pass by without it.
+
+	silent atomic.Bool // patience.silent
+	down   atomic.Bool // out of reach when last tried; see reachable
 
 	wake   chan struct{} // one place: there is something to send
 	attend chan struct{} // one place: there is something to look after before watch would
@@ -93,7 +96,7 @@ func (m *Mesh) link(id string) *link {
 	if l := m.asked(id); l != nil {
 		return l
 	}
-	l := &link{m: m, id: id, calls: map[uint64]*call{}, wake: make(chan struct{}, 1), attend: make(chan struct{}, 1), closed: m.closed.Load()}
+	l := &link{m: m, id: id, wake: make(chan struct{}, 1), attend: make(chan struct{}, 1), closed: m.closed.Load()}
 	links := maps.Clone(*m.links.Load())
 	links[id] = l
 	m.links.Store(&links)
@@ -122,8 +125,10 @@ func (l *link) nudge() {
 
 // ask sends questions, in one message if they fit. Each one's done is called with
 // its answer, or with status 0 when the member cannot be reached.
-func (l *link) ask(calls ...*call) {
-	now := l.m.clock.now()
+func (l *link) ask(calls ...*call) { l.askAt(l.m.clock.now(), calls...) }
+
+// askAt is ask for who knows what time it is.
+func (l *link) askAt(now int64, calls ...*call) {
 	inc, waited := l.m.host.instance(l.id)
 	first := l.m.stats.questions.Add(uint64(len(calls))) - uint64(len(calls)) + 1
 	for i, k := range calls {
@@ -146,8 +151,7 @@ func (l *link) ask(calls ...*call) {
 func (l *link) forget(k *call) {
 	l.mu.Lock()
 	k.held.Store(true)
-	_, sent := l.calls[k.number]
-	delete(l.calls, k.number)
+	sent := l.calls.remove(k.number)
 	for i, q := range l.queue {
 		if q == k {
 			l.queue = append(l.queue[:i], l.queue[i+1:]...)
@@ -206,7 +210,7 @@ func (l *link) lookAfter() {
 	if len(l.queue) > 0 {
 		by += int64(ackPatience - leastPatience)
 	}
-	late := len(l.queue)+len(l.calls) > 0 && l.looks > by
+	late := len(l.queue)+l.calls.len() > 0 && l.looks > by
 	l.mu.Unlock()
 	if late {
 		l.lookNow()
@@ -259,7 +263,7 @@ func (l *link) retire() bool {
 	defer l.m.linkMu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.queue)+len(l.calls)+len(l.answers) > 0 {
+	if len(l.queue)+l.calls.len()+len(l.answers) > 0 {
 		return false
 	}
 	l.closed = true // whoever still holds it is told "cannot be reached", and asks elsewhere
@@ -286,12 +290,12 @@ func (l *link) takeAll() []*call {
 			ended = append(ended, k)
 		}
 	}
-	for _, k := range l.calls {
+	for k := range l.calls.each {
 		ended = append(ended, k)
 	}
 	l.queue, l.unacked = nil, 0
 	l.patience.forget()
-	clear(l.calls)
+	l.calls.clear()
 	return ended
 }
 

@@ -61,7 +61,7 @@ func (c *core) readAll(ctx context.Context, keys []string, o readOptions) map[st
 	if err := c.m.awakeIfStopped(ctx); err != nil {
 		return fail(misses, err)
 	}
-	if err := c.ready(ctx); err != nil {
+	if _, err := c.ready(ctx); err != nil {
 		return fail(misses, err)
 	}
 	o = c.fence(o, len(misses))
@@ -92,7 +92,7 @@ func (c *core) settleMany(ctx context.Context, keys []string, o readOptions, res
 			if err == nil { // one that finds nobody to ask has waited for all
 				one := o
 				one.held = c.store.Peek(key)
-				flights[i], err = c.join(ctx, key, one, together)
+				flights[i], err = c.join(ctx, key, one, c.m.clock.now(), together)
 			}
 			if err != nil {
 				results[key] = readResult{err: err}
@@ -123,9 +123,9 @@ func (c *core) settleMany(ctx context.Context, keys []string, o readOptions, res
 // that those to one owner travel in one message. A nil gathering holds nothing back.
 type gathering struct{ calls map[*link][]*call }
 
-func (g *gathering) ask(l *link, k *call) {
+func (g *gathering) ask(l *link, k *call, now int64) {
 	if g == nil {
-		l.ask(k)
+		l.askAt(now, k)
 		return
 	}
 	if g.calls == nil {

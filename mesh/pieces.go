@@ -166,8 +166,8 @@ func (l *link) gotPiece(p *pulling, offset, length int64, r reply) {
 	case failed:
 		p.k.end(reply{from: l.id}) // the next in rank may do better
 	case last:
-		p.r.data = p.data
-		p.r.trip = time.Duration(l.m.clock.now() - p.k.sent) // all the time since the question
+		p.r.data, p.r.at = p.data, l.m.clock.now()
+		p.r.trip = time.Duration(p.r.at - p.k.sent) // all the time since the question
 		p.k.end(p.r)
 	}
 	l.askPieces()

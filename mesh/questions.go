@@ -32,18 +32,20 @@ func (l *link) flushQuestions() bool {
 	l.batch++
 	ask := &l.asking
 	*ask = wire.Ask{To: taken[0].inc, Batch: l.batch, Questions: ask.Questions[:0], Caches: ask.Caches[:0]}
+	l.inBatch = 0
 	for _, k := range taken {
 		l.add(ask, k)
 		if k.kind == wire.AskCancel {
 			continue
 		}
+		l.inBatch++
 		if k.sent == 0 {
 			k.sent = now
 		}
 		k.batch, k.again = l.batch, false
 		k.taken, k.working = k.taken || k.working, false
 		k.due = now + int64(repeatAfter)
-		l.calls[k.number] = k
+		l.calls.put(k)
 	}
 	l.unacked, l.sentAt = l.batch, now
 	l.patience.sent(l.batch, now)
@@ -74,7 +76,7 @@ func (l *link) flushQuestions() bool {
 func (l *link) giveUp(taken []*call) {
 	l.mu.Lock()
 	for _, k := range taken {
-		delete(l.calls, k.number)
+		l.calls.remove(k.number)
 	}
 	l.unacked = 0
 	l.patience.forget()

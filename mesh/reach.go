@@ -12,7 +12,7 @@ import (
 func (l *link) review() (next time.Duration, idle bool) {
 	now := l.m.clock.now()
 	l.mu.Lock()
-	if len(l.queue)+len(l.calls)+len(l.answers) == 0 {
+	if len(l.queue)+l.calls.len()+len(l.answers) == 0 {
 		l.looks = later(now, time.Hour)
 		l.mu.Unlock()
 		return time.Hour, true
@@ -22,7 +22,7 @@ func (l *link) review() (next time.Duration, idle bool) {
 		soonest = now + int64(ackPatience)
 	}
 	var due []*call
-	for _, k := range l.calls {
+	for k := range l.calls.each {
 		if k.due <= now {
 			k.held.Store(true)
 			due = append(due, k)
@@ -71,13 +71,15 @@ func (l *link) judge(due []*call, now int64) (soonest int64) {
 		gone := parted || !waits && age > int64(l.m.cfg.Lease) ||
 			suspect && age >= int64(repeatAfter) ||
 			age > int64(limit)
-		_, sent := l.calls[k.number]
+		sent := l.calls.get(k.number) == k
 		switch {
 		case !sent && !slices.Contains(l.queue, k): // answered or forgotten meanwhile
 		case gone:
-			delete(l.calls, k.number)
+			l.calls.remove(k.number)
 			l.queue = remove(l.queue, k)
-			l.down = l.down || suspect
+			if suspect {
+				l.down.Store(true)
+			}
 			ended = append(ended, k)
 		case sent && !k.again: // its answer may still come while it waits for its message
 			l.queue = append(l.queue, k)
@@ -108,18 +110,13 @@ func remove(queue []*call, k *call) []*call {
 // reachable reports whether it is worth asking: a member that could not be
 // reached is left alone until it has been heard again.
 func (l *link) reachable() bool {
-	l.mu.Lock()
-	down := l.down
-	l.mu.Unlock()
-	if !down {
+	if !l.down.Load() {
 		return true
 	}
 	if l.suspected() {
 		return false
 	}
-	l.mu.Lock()
-	l.down = false
-	l.mu.Unlock()
+	l.down.Store(false)
 	return true
 }
 
@@ -138,7 +135,7 @@ func (l *link) noResponders() {
 	l.unacked = 0
 	l.patience.forget()
 	if l.refused == 1 {
-		for _, k := range l.calls {
+		for k := range l.calls.each {
 			k.due = now + int64(secondTry)
 		}
 		l.mu.Unlock()
@@ -146,7 +143,7 @@ func (l *link) noResponders() {
 		l.lookNow()
 		return
 	}
-	l.down = true
+	l.down.Store(true)
 	ended := l.takeAll()
 	l.mu.Unlock()
 	l.m.host.mu.Lock()

@@ -17,12 +17,15 @@ func (c *core) read(ctx context.Context, key string, o readOptions) (outcome, er
 	if len(key) == 0 || len(key) > maxKey {
 		return outcome{}, badKey(key)
 	}
-	now := c.m.clock.now()
+	now := o.began
+	if now == 0 {
+		now = c.m.clock.now()
+	}
 	if c.m.host.asleep(now) {
 		if err := c.m.awake(ctx); err != nil {
 			return outcome{}, err
 		}
-		now = c.m.clock.now()
+		now, o.nothing = c.m.clock.now(), false
 	}
 	o.began = now
 	if !c.m.host.fenced(now) {
@@ -36,12 +39,12 @@ func (c *core) read(ctx context.Context, key string, o readOptions) (outcome, er
 
 // quick answers the plain read of a fresh value that this member holds, which is what
 // most reads are, and tells when it was: nil, and nothing is counted nor told to the
-// observer, where there is anything to consider.
-func (c *core) quick(ctx context.Context, key string) (v *storeValue, now int64) {
-	now = c.m.clock.now()
-	v = c.store.Fresh(key, now)
+// observer, where there is anything to consider. o is what read goes on with then.
+func (c *core) quick(ctx context.Context, key string) (v *storeValue, o readOptions) {
+	now := c.m.clock.now()
+	v, other := c.store.Fresh(key, now)
 	if v == nil || !c.plain(v, now) {
-		return nil, now
+		return nil, readOptions{began: now, nothing: v == nil && !other}
 	}
 	counter := c.stats.at(key)
 	if v.IsReplica() {
@@ -53,7 +56,7 @@ func (c *core) quick(ctx context.Context, key string) (v *storeValue, now int64)
 	if c.opts.Observer != nil {
 		c.tellRead(ctx, key, outcome{value: v, source: sourceOf(v)}, nil, now)
 	}
-	return v, now
+	return v, readOptions{began: now}
 }
 
 // plain reports whether v, which is fresh in memory, may be answered at now as it is.
@@ -75,6 +78,9 @@ func (c *core) recall(key string, o *readOptions, now int64) (outcome, bool) {
 	}
 	if limit := c.opts.MaxIsolation; limit > 0 && c.m.cutOff(now) > limit {
 		o.isolated = true
+		return outcome{}, false
+	}
+	if o.nothing {
 		return outcome{}, false
 	}
 	v := c.store.Peek(key)
@@ -125,15 +131,21 @@ func (c *core) absent(key string, out outcome) error {
 func (c *core) miss(ctx context.Context, key string, o readOptions) (outcome, error) {
 	with := c.m.callers.enter()
 	defer c.m.callers.leave(with)
-	if err := c.ready(ctx); err != nil {
+	now := o.began
+	if waited, err := c.ready(ctx); err != nil {
 		return outcome{}, err
+	} else if waited {
+		now = c.m.clock.now()
 	}
 	o = c.fence(o, 1)
 	if o.cachedOnly {
 		return c.startCached(key, o).wait(ctx)
 	}
 	for try := 0; ; try++ {
-		f, err := c.join(ctx, key, o, nil)
+		if try > 0 {
+			now = c.m.clock.now()
+		}
+		f, err := c.join(ctx, key, o, now, nil)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -192,35 +204,36 @@ func (c *core) ranOut(out outcome, began int64) bool {
 }
 
 // ready waits until this member's opening of the cache is confirmed: until then
-// nobody can say who owns what.
-func (c *core) ready(ctx context.Context) error {
+// nobody can say who owns what. waited: that took a while.
+func (c *core) ready(ctx context.Context) (waited bool, err error) {
 	select {
 	case <-c.opened:
 	default:
 		if c.m.host.fenced(c.m.clock.now()) { // it asks nobody
 			break
 		}
+		waited = true
 		select {
 		case <-c.opened:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return true, context.Cause(ctx)
 		}
 	}
 	if c.m.closed.Load() {
-		return ErrClosed
+		return waited, ErrClosed
 	}
-	return nil
+	return waited, nil
 }
 
 // join joins the flight for key that a caller here waits for, or starts one. A first
-// question to its owner goes to g, if there is one.
-func (c *core) join(ctx context.Context, key string, o readOptions, g *gathering) (*flight, error) {
+// question to its owner goes to g, if there is one. now is a moment since ctx was last waited for.
+func (c *core) join(ctx context.Context, key string, o readOptions, now int64, g *gathering) (*flight, error) {
 	if o.bypass && c.loader.one != nil {
 		return c.own(key, o), nil
 	}
-	owner := c.first(key, c.m.clock.now())
+	owner := c.first(key, now)
 	if owner == "" && c.m.cfg.Reader {
-		owner = c.awaitOwner(ctx, key)
+		owner, now = c.awaitOwner(ctx, key), c.m.clock.now()
 		if owner == "" {
 			if err := ctx.Err(); err != nil {
 				return nil, context.Cause(ctx)
@@ -231,7 +244,7 @@ func (c *core) join(ctx context.Context, key string, o readOptions, g *gathering
 	if owner == c.m.cfg.ID || owner == "" {
 		return c.own(key, o), nil
 	}
-	return c.fetchFrom(owner, key, o, g), nil
+	return c.fetchFrom(owner, key, o, now, g), nil
 }
 
 // awaitOwner gives others a heartbeat's time to open the cache.

@@ -77,7 +77,7 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 	if err != nil {
 		return err
 	}
-	if err := c.ready(ctx); err != nil && c.m.closed.Load() {
+	if _, err := c.ready(ctx); err != nil && c.m.closed.Load() {
 		return err
 	}
 	if newer, err := c.holdsNewer(ctx, key, v.Version()); newer || err != nil {
@@ -121,7 +121,7 @@ func (c *core) holdsNewer(ctx context.Context, key string, version uint64) (bool
 	if v := c.store.Peek(key); v != nil && v.Version() > version && !c.m.host.fenced(c.m.clock.now()) {
 		return true, nil
 	}
-	if err := c.ready(ctx); err != nil {
+	if _, err := c.ready(ctx); err != nil {
 		return false, err
 	}
 	if c.m.host.fenced(c.m.clock.now()) { // it asks nobody, and nothing will be kept

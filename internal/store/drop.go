@@ -7,8 +7,8 @@ func (s *Store) Drop(key string) {
 	st := s.stripe(h)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	for f := st.fills[h]; f != nil; f = f.next {
-		if f.key == key {
+	for f := *st.list(h); f != nil; f = f.next {
+		if f.hash == h && f.key == key {
 			f.void.Store(true)
 		}
 	}

@@ -12,8 +12,8 @@ type Fill struct {
 	void  atomic.Bool
 
 	// Guarded by the stripe of hash.
-	ended bool
-	next  *Fill // another open fill of the same hash
+	open       bool
+	prev, next *Fill // in its list
 }
 
 // Begin opens a fill for key. It must be called before the load or fetch
@@ -27,38 +27,36 @@ func (s *Store) Begin(key string) *Fill {
 
 // BeginAs is Begin with a Fill of the caller's, which is new or has ended.
 func (s *Store) BeginAs(f *Fill, key string) {
-	*f = Fill{store: s, key: key, hash: s.hash(key)}
+	*f = Fill{store: s, key: key, hash: s.hash(key), open: true}
 	st := s.stripe(f.hash)
+	list := st.list(f.hash)
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	f.since = s.epochs.now.Load()
-	if st.fills == nil {
-		st.fills = make(map[uint64]*Fill)
+	if f.next = *list; f.next != nil {
+		f.next.prev = f
 	}
-	f.next = st.fills[f.hash]
-	st.fills[f.hash] = f
+	*list = f
 }
+
+// list is where the open fills for h are, among others.
+func (st *stripe) list(h uint64) **Fill { return &st.fills[h%fillLists] }
 
 // end unlinks f. It reports whether f was open. The stripe is locked.
 func (f *Fill) end(st *stripe) bool {
-	if f.ended {
+	if !f.open {
 		return false
 	}
-	f.ended = true
-	if st.fills[f.hash] == f {
-		if f.next == nil {
-			delete(st.fills, f.hash)
-		} else {
-			st.fills[f.hash] = f.next
-		}
-		return true
+	f.open = false
+	if f.next != nil {
+		f.next.prev = f.prev
 	}
-	for o := st.fills[f.hash]; o != nil; o = o.next {
-		if o.next == f {
-			o.next = f.next
-			break
-		}
+	if f.prev != nil {
+		f.prev.next = f.next
+	} else {
+		*st.list(f.hash) = f.next
 	}
+	f.prev, f.next = nil, nil
 	return true
 }
 

@@ -81,13 +81,17 @@ func (s *Store) Get(key string, now int64) *Value {
 }
 
 // Fresh is Get for a value about which there is nothing to consider: it is neither an
-// absence nor due to be renewed. Most reads are such; nothing is counted for others.
-func (s *Store) Fresh(key string, now int64) *Value {
-	if v := s.find(key); v != nil && now < v.plain {
-		v.use()
-		return v
+// absence nor due to be renewed. Most reads are such. other: there is something else for
+// key, which Peek returns; that is no use of it.
+func (s *Store) Fresh(key string, now int64) (v *Value, other bool) {
+	if v = s.find(key); v == nil {
+		return nil, false
 	}
-	return nil
+	if now < v.plain {
+		v.use()
+		return v, false
+	}
+	return nil, true
 }
 
 // Peek returns what is kept for key even past its Until, as long as memory holds
@@ -156,10 +160,4 @@ func (s *Store) Close() {
 	s.closed.Store(true) // who keeps a value looks under its stripe's lock, which sweep takes
 	s.epochs.clear()
 	s.sweep()
-	for i := range s.stripes {
-		st := &s.stripes[i]
-		st.mu.Lock()
-		st.fills = nil
-		st.mu.Unlock()
-	}
 }

@@ -1,0 +1,90 @@
+package mesh
+
+// asked finds the questions that are under way on a link by their numbers. It is an
+// open hash table with linear probing whose hash is the number itself: numbers that are given out
+// one after the other lie beside each other. The zero value is ready.
+type asked struct {
+	slots []*call // a power of two of them, half of them empty at least
+	n     int
+}
+
+const leastAsked = 64
+
+func (a *asked) len() int { return a.n }
+
+func (a *asked) at(number uint64) int { return int(number) & (len(a.slots) - 1) }
+
+// get gives the call of that number, nil if there is none.
+func (a *asked) get(number uint64) *call {
+	if a.n == 0 {
+		return nil
+	}
+	for i := a.at(number); a.slots[i] != nil; i = a.at(uint64(i) + 1) {
+		if a.slots[i].number == number {
+			return a.slots[i]
+		}
+	}
+	return nil
+}
+
+// put puts a call in, in the place of one of its number.
+func (a *asked) put(k *call) {
+	if 2*(a.n+1) > len(a.slots) {
+		old := a.slots
+		a.slots, a.n = make([]*call, max(leastAsked, 2*len(old))), 0
+		for _, o := range old {
+			if o != nil {
+				a.put(o)
+			}
+		}
+	}
+	i := a.at(k.number)
+	for ; a.slots[i] != nil; i = a.at(uint64(i) + 1) {
+		if a.slots[i].number == k.number {
+			a.slots[i] = k
+			return
+		}
+	}
+	a.slots[i] = k
+	a.n++
+}
+
+// remove takes the call of that number out, and reports whether there was one.
+func (a *asked) remove(number uint64) bool {
+	if a.n == 0 {
+		return false
+	}
+	i := a.at(number)
+	for ; a.slots[i] == nil || a.slots[i].number != number; i = a.at(uint64(i) + 1) {
+		if a.slots[i] == nil {
+			return false
+		}
+	}
+	a.n--
+	// What follows moves up, where it still is no further ahead than where it belongs.
+	for j := i; ; {
+		j = a.at(uint64(j) + 1)
+		if a.slots[j] == nil {
+			break
+		}
+		home := a.at(a.slots[j].number)
+		if a.at(uint64(j-home)) >= a.at(uint64(j-i)) {
+			a.slots[i] = a.slots[j]
+			i = j
+		}
+	}
+	a.slots[i] = nil
+	return true
+}
+
+// each goes through all calls. None may be put in or taken out meanwhile.
+func (a *asked) each(yield func(*call) bool) {
+	for _, k := range a.slots {
+		if k != nil && !yield(k) {
+			return
+		}
+	}
+}
+
+// clear takes all out, and gives the memory back.
+func (a *asked) clear() { *a = asked{} }
