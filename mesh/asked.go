@@ -4,8 +4,14 @@ package mesh
 // open hash table with linear probing whose hash is the number itself: numbers that are given out
 // one after the other lie beside each other. The zero value is ready.
 type asked struct {
-	slots []*call // a power of two of them, half of them empty at least
+	slots []askedSlot // a power of two of them, half of them empty at least
 	n     int
+}
+
+// askedSlot has its call's number beside it, so that who probes need not look at the call.
+type askedSlot struct {
+	number uint64
+	k      *call // nil: empty
 }
 
 const leastAsked = 64
@@ -19,34 +25,32 @@ func (a *asked) get(number uint64) *call {
 	if a.n == 0 {
 		return nil
 	}
-	for i := a.at(number); a.slots[i] != nil; i = a.at(uint64(i) + 1) {
-		if a.slots[i].number == number {
-			return a.slots[i]
-		}
+	i := a.at(number)
+	for a.slots[i].k != nil && a.slots[i].number != number {
+		i = a.at(uint64(i) + 1)
 	}
-	return nil
+	return a.slots[i].k
 }
 
 // put puts a call in, in the place of one of its number.
 func (a *asked) put(k *call) {
 	if 2*(a.n+1) > len(a.slots) {
 		old := a.slots
-		a.slots, a.n = make([]*call, max(leastAsked, 2*len(old))), 0
+		a.slots, a.n = make([]askedSlot, max(leastAsked, 2*len(old))), 0
 		for _, o := range old {
-			if o != nil {
-				a.put(o)
+			if o.k != nil {
+				a.put(o.k)
 			}
 		}
 	}
 	i := a.at(k.number)
-	for ; a.slots[i] != nil; i = a.at(uint64(i) + 1) {
-		if a.slots[i].number == k.number {
-			a.slots[i] = k
-			return
-		}
+	for a.slots[i].k != nil && a.slots[i].number != k.number {
+		i = a.at(uint64(i) + 1)
 	}
-	a.slots[i] = k
-	a.n++
+	if a.slots[i].k == nil {
+		a.n++
+	}
+	a.slots[i] = askedSlot{k.number, k}
 }
 
 // remove takes the call of that number out, and reports whether there was one.
@@ -55,16 +59,17 @@ func (a *asked) remove(number uint64) bool {
 		return false
 	}
 	i := a.at(number)
-	for ; a.slots[i] == nil || a.slots[i].number != number; i = a.at(uint64(i) + 1) {
-		if a.slots[i] == nil {
-			return false
-		}
+	for a.slots[i].k != nil && a.slots[i].number != number {
+		i = a.at(uint64(i) + 1)
+	}
+	if a.slots[i].k == nil {
+		return false
 	}
 	a.n--
 	// What follows moves up, where it still is no further ahead than where it belongs.
 	for j := i; ; {
 		j = a.at(uint64(j) + 1)
-		if a.slots[j] == nil {
+		if a.slots[j].k == nil {
 			break
 		}
 		home := a.at(a.slots[j].number)
@@ -73,14 +78,14 @@ func (a *asked) remove(number uint64) bool {
 			i = j
 		}
 	}
-	a.slots[i] = nil
+	a.slots[i] = askedSlot{}
 	return true
 }
 
 // each goes through all calls. None may be put in or taken out meanwhile.
 func (a *asked) each(yield func(*call) bool) {
-	for _, k := range a.slots {
-		if k != nil && !yield(k) {
+	for _, s := range a.slots {
+		if s.k != nil && !yield(s.k) {
 			return
 		}
 	}

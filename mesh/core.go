@@ -40,6 +40,8 @@ type core struct {
 	// for ever is MaxInt64.
 	life atomic.Int64
 
+	shared atomic.Pointer[sharedIn] // the last that share has found
+
 	hints  hints
 	offers offers
 	queued queued
@@ -146,7 +148,7 @@ func (c *core) dropAll() {
 }
 
 func (c *core) viewChanged(v *view) {
-	if v.share(c.name).self {
+	if c.share(v).self {
 		c.openedOnce.Do(func() { close(c.opened) })
 	}
 }
@@ -167,10 +169,26 @@ func sourceOf(v *storeValue) Source {
 	return Local
 }
 
+// sharedIn is a cache's share in a view.
+type sharedIn struct {
+	view  *view
+	share *share
+}
+
+// share is who owns the keys of this cache in v.
+func (c *core) share(v *view) *share {
+	if last := c.shared.Load(); last != nil && last.view == v {
+		return last.share
+	}
+	sh := v.share(c.name)
+	c.shared.Store(&sharedIn{v, sh})
+	return sh
+}
+
 // first ranks first for key in the view at now: who is asked for it. A hint
 // from a new owner that asked here comes before the view, which may not show it yet.
 func (c *core) first(key string, now int64) string {
-	sh := c.m.host.current(now).share(c.name)
+	sh := c.share(c.m.host.current(now))
 	if id := c.hints.get(key, now); id != "" {
 		return id
 	}
@@ -180,7 +198,7 @@ func (c *core) first(key string, now int64) string {
 // rank is first among those that are not ruled out.
 func (c *core) rank(key string) roster.Rank {
 	return func(without []string) string {
-		set := c.m.host.current(c.m.clock.now()).share(c.name).owners
+		set := c.share(c.m.host.current(c.m.clock.now())).owners
 		if len(without) > 0 {
 			set = set.Without(without...)
 		}
@@ -192,7 +210,7 @@ func (c *core) rank(key string) roster.Rank {
 // it holds. What it does not own goes on as a replica, for a short while. What
 // it has come to own it claims.
 func (c *core) restamp(key string, v *storeValue, vw *view, now int64) {
-	own := vw.share(c.name).owners.Owner(key) == c.m.cfg.ID
+	own := c.share(vw).owners.Owner(key) == c.m.cfg.ID
 	if v.Replica && own {
 		c.claim(c.store.Begin(key), key, now)
 		return
@@ -216,7 +234,7 @@ func (c *core) restamp(key string, v *storeValue, vw *view, now int64) {
 func (c *core) claim(fill *store.Fill, key string, now int64) *storeValue {
 	v := c.store.Peek(key)
 	vw := c.m.host.current(now)
-	owner := vw.share(c.name).owners.Owner(key) == c.m.cfg.ID
+	owner := c.share(vw).owners.Owner(key) == c.m.cfg.ID
 	if v == nil || !v.Replica || now >= v.Expires && (!owner || v.NotFound || now >= later(v.Expires, c.opts.staleWindow())) {
 		fill.End()
 		return nil

@@ -55,7 +55,7 @@ func (c *core) own(key string, o readOptions) *flight {
 			return f
 		}
 	}
-	sh := c.m.host.current(now).share(c.name)
+	sh := c.share(c.m.host.current(now))
 	if prev := sh.previous(c.m.cfg.ID, key, now, c.youth()); prev != "" {
 		f.SetPhase(phaseTaking)
 		c.takeOver(f, fill, prev, o.trace, false)
@@ -111,7 +111,7 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string, offered
 			f.Land(outcome{}, r.err(key))
 			return
 		}
-		if id := c.m.host.current(now).share(c.name).earlier(c.m.cfg.ID, key, prev); r.status == wire.Nothing && !offered && id != "" {
+		if id := c.share(c.m.host.current(now)).earlier(c.m.cfg.ID, key, prev); r.status == wire.Nothing && !offered && id != "" {
 			prev = ""
 			ask(id)
 			return
@@ -142,7 +142,7 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string, offered
 // takeOverCall is the question of takeOver.
 func (c *core) takeOverCall(key, trace string, offered bool, done func(reply)) *call {
 	k := &call{core: c, key: key, kind: wire.AskTakeOver, trace: trace, done: done}
-	if !offered && c.m.host.view.Load().share(c.name).owners.Owner(key) == c.m.cfg.ID {
+	if !offered && c.share(c.m.host.view.Load()).owners.Owner(key) == c.m.cfg.ID {
 		k.flags = wire.FlagOwner // else it was offered the key, or acts for an owner that cannot be reached
 	}
 	return k
@@ -189,7 +189,7 @@ func (c *core) keepOwn(fill *store.Fill, key string, v *storeValue, now int64) b
 		}
 		return false
 	}
-	if vw.share(c.name).owners.Owner(key) != c.m.cfg.ID {
+	if c.share(vw).owners.Owner(key) != c.m.cfg.ID {
 		c.makeReplica(v, now)
 	}
 	v.View.Store(vw.Number)

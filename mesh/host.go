@@ -188,9 +188,6 @@ func (h *host) inc() uint64 { return h.self.Load() }
 // instance is the incarnation of the member with that ID, 0 if none is known, and
 // whether invalidations wait for it. Of a member that is counted the view knows.
 func (h *host) instance(id string) (inc uint64, waited bool) {
-	if inc, ok := h.view.Load().incs[id]; ok {
-		return inc, true
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	inst, waits := h.roster.Known(id)

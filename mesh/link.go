@@ -47,7 +47,7 @@ type link struct {
 
 	mu      sync.Mutex // guards all below
 	queue   []*call    // to be sent
-	calls   asked // those that have been sent
+	calls   asked      // those that have been sent
 	answers []lateAnswer
 	pulls   []*pulling // values of which more pieces are to be asked for
 	pieces  int        // pieces that are on their way
@@ -60,10 +60,11 @@ type link struct {
 	patience patience
 	closed   bool
 
-	// Written under mu, so that readers may pass by without it.
+	// Readers pass by these without mu.
 
-	silent atomic.Bool // patience.silent
-	down   atomic.Bool // out of reach when last tried; see reachable
+	seen   atomic.Pointer[seenIn] // what instance has last found
+	silent atomic.Bool            // patience.silent
+	down   atomic.Bool            // out of reach when last tried; see reachable
 
 	wake   chan struct{} // one place: there is something to send
 	attend chan struct{} // one place: there is something to look after before watch would
@@ -129,7 +130,7 @@ func (l *link) ask(calls ...*call) { l.askAt(l.m.clock.now(), calls...) }
 
 // askAt is ask for who knows what time it is.
 func (l *link) askAt(now int64, calls ...*call) {
-	inc, waited := l.m.host.instance(l.id)
+	inc, waited := l.instance()
 	first := l.m.stats.questions.Add(uint64(len(calls))) - uint64(len(calls)) + 1
 	for i, k := range calls {
 		k.number = first + uint64(i)
@@ -145,6 +146,26 @@ func (l *link) askAt(now int64, calls ...*call) {
 	l.queue = append(l.queue, calls...)
 	l.mu.Unlock()
 	l.nudge()
+}
+
+// seenIn is the incarnation of a link's member in a view.
+type seenIn struct {
+	view *view
+	inc  uint64
+}
+
+// instance is the incarnation of the member that is asked now, and whether invalidations
+// here wait for it.
+func (l *link) instance() (inc uint64, waited bool) {
+	v := l.m.host.view.Load()
+	if last := l.seen.Load(); last != nil && last.view == v {
+		return last.inc, true
+	}
+	if inc, ok := v.incs[l.id]; ok {
+		l.seen.Store(&seenIn{v, inc})
+		return inc, true
+	}
+	return l.m.host.instance(l.id)
 }
 
 // forget ends a question that nobody waits for any more, and tells the member.

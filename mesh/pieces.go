@@ -188,7 +188,7 @@ func (c *core) offerTo(heir, key string, done func(wire.Status)) {
 // effort. An owner that holds another value by then, or none, settles it for this member too.
 func (c *core) settle(ctx context.Context, key string, v, kept *storeValue) {
 	const patience = time.Second
-	owner := c.m.host.current(c.m.clock.now()).share(c.name).owners.Owner(key)
+	owner := c.share(c.m.host.current(c.m.clock.now())).owners.Owner(key)
 	if owner == "" || owner == c.m.cfg.ID {
 		c.offers.done(key, v)
 		return

@@ -171,7 +171,7 @@ func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) 
 	if hinted := c.hints.get(key, by.received); hinted != "" && hinted != by.id && !contains(q.RuledOut, hinted) {
 		first = hinted
 	} else if len(q.RuledOut) == 0 {
-		first = c.m.host.current(by.received).share(c.name).owners.Owner(key)
+		first = c.share(c.m.host.current(by.received)).owners.Owner(key)
 	} else {
 		first = c.rank(key)(q.RuledOut)
 	}
@@ -254,7 +254,7 @@ func (c *core) serveTakeOver(by asker, q *wire.Question) (wire.Result, []byte, b
 	key := string(q.Key)
 	c.stats.takeOversServed.Add(1)
 	vw := c.m.host.current(by.received)
-	if q.Flags&wire.FlagOwner != 0 && vw.share(c.name).owners.Owner(key) == c.m.cfg.ID {
+	if q.Flags&wire.FlagOwner != 0 && c.share(vw).owners.Owner(key) == c.m.cfg.ID {
 		c.hints.put(key, by.id, by.received) // the view here has not heard of it yet
 	}
 	v := c.offers.get(key)

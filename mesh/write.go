@@ -99,7 +99,7 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 		}
 		c.offers.put(key, v)
 		fill := c.store.Begin(key)
-		if owner := c.m.host.view.Load().share(c.name).owners.Owner(key); owner != c.m.cfg.ID {
+		if owner := c.share(c.m.host.view.Load()).owners.Owner(key); owner != c.m.cfg.ID {
 			kept = copyValue(v)
 			kept.Owner = owner
 			c.makeReplica(kept, now)
