@@ -51,6 +51,16 @@ type Config struct {
 	Lease time.Duration
 	// Caches that the node opens.
 	Caches []CacheSpec
+	// MemoryLimit is what this process may take, in bytes: a soft limit, as
+	// debug.SetMemoryLimit sets it, from the start of the node until it has left.
+	// It must not be less than MaxBytes and ReplicaBytes of all Caches, and goes
+	// before GOMEMLIMIT. NoMemoryLimit: the runtime is left alone. Default 0: 1.4
+	// times those bytes and 64 MiB for the rest of the process; nothing without
+	// Caches, or where a limit is set already, by GOMEMLIMIT or in the program.
+	//
+	// Limits of nodes in one process add up. A program that takes much memory
+	// beside its nodes, or opens more caches through Node.Mesh, sets its own.
+	MemoryLimit int64
 
 	// HTTP is where health, readiness and metrics are served, "host:port"; a
 	// port alone (":8080", "8080") is on the loopback interface. Port 0 is any
@@ -120,6 +130,10 @@ func (c Config) check() error {
 			return configErrorf("cache %q is there twice: each needs a name of its own", spec.Name)
 		}
 		names[spec.Name] = true
+	}
+	if budget := c.budget(); c.MemoryLimit > 0 && c.MemoryLimit < budget {
+		return configErrorf("memory limit %s: it must be at least the %s that the caches may take (bytes and replica-bytes of each), and better half as much again",
+			formatSize(c.MemoryLimit), formatSize(budget))
 	}
 	return nil
 }

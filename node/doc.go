@@ -7,6 +7,9 @@
 // command line. A Go program that wants to read the caches itself embeds
 // package mesh instead.
 //
+// A node takes the process to be its own: it sets Go's soft memory limit by the
+// budgets of its caches, unless told otherwise (Config.MemoryLimit).
+//
 // It reads no environment, no flags and no files but those that its Config
 // names, and it installs no signal handlers: that is the caller's part.
 package node

@@ -25,6 +25,7 @@ type Node struct {
 	mesh   *mesh.Mesh
 	admin  *admin        // nil without HTTP
 	opened []io.Closer   // origins that want to be closed
+	memory int64         // what it has added to the process's memory limit, 0 for nothing
 	done   chan struct{} // closed by end
 
 	mu      sync.Mutex // guards the fields below
@@ -80,6 +81,7 @@ func (n *Node) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	n.limitMemory()
 	n.mesh, err = mesh.Join(ctx, n.nc, mesh.Config{
 		Name:      n.cfg.Mesh,
 		ID:        n.cfg.ID,
@@ -210,7 +212,8 @@ func (n *Node) abandon() {
 	n.stop()
 }
 
-// stop closes everything but the mesh, the servers last.
+// stop closes everything but the mesh, the servers last, and gives back the
+// memory limit.
 func (n *Node) stop() {
 	if n.nc != nil {
 		n.nc.Close()
@@ -226,6 +229,7 @@ func (n *Node) stop() {
 	if n.server != nil {
 		n.server.Shutdown()
 	}
+	n.restoreMemory()
 }
 
 // end closes done, once, with its reason.

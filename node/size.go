@@ -30,3 +30,14 @@ func ParseSize(s string) (int64, error) {
 	}
 	return n * unit, nil
 }
+
+// formatSize writes a size as ParseSize reads it, in the largest binary unit
+// that it is a multiple of.
+func formatSize(n int64) string {
+	for _, unit := range []string{"GiB", "MiB", "KiB"} {
+		if size := units[strings.ToLower(unit)]; n >= size && n%size == 0 {
+			return strconv.FormatInt(n/size, 10) + unit
+		}
+	}
+	return strconv.FormatInt(n, 10) + "B"
+}

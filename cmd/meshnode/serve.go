@@ -30,6 +30,7 @@ func newServe(s streams) *cobra.Command {
 		conn   connectFlags
 		cfg    node.Config
 		caches []string
+		memory string
 	)
 	cmd := &cobra.Command{
 		Use:   "serve [--nats URL | --embed] --cache NAME=ORIGIN ...",
@@ -78,6 +79,11 @@ For one kind of origin:
                           path; they are escaped otherwise
   latency                 synthetic: what one load takes                  0
 
+The process has a soft memory limit, which Go's garbage collector keeps to: 1.4
+times the bytes and replica-bytes of its caches and 64MiB for the rest, unless
+the environment variable GOMEMLIMIT sets one, or --memory-limit, which goes
+before both. --memory-limit off leaves it at what GOMEMLIMIT says, or at none.
+
 With --http, /healthz, /readyz and /metrics (Prometheus) are served.`,
 		Example: `  meshnode serve --embed --cache docs=file:.
   meshnode serve --cache docs=file:. --http 8081
@@ -101,6 +107,10 @@ With --http, /healthz, /readyz and /metrics (Prometheus) are served.`,
 				}
 				cfg.Caches = append(cfg.Caches, spec)
 			}
+			var err error
+			if cfg.MemoryLimit, err = node.ParseMemoryLimit(memory); err != nil {
+				return err
+			}
 			cfg.NATS, cfg.Creds, cfg.Mesh = conn.url(), conn.creds, conn.mesh
 			cfg.Quorum, cfg.Lease = conn.quorum, conn.lease
 			cfg.Logger = slog.New(slog.NewTextHandler(s.err, nil))
@@ -115,6 +125,7 @@ With --http, /healthz, /readyz and /metrics (Prometheus) are served.`,
 	flags.IntVar(&cfg.Weight, "weight", 1, "share of the keys relative to other members, 1 to 100")
 	flags.StringVar(&cfg.HTTP, "http", "", "`address` for health and metrics; a port alone is on 127.0.0.1 (default off)")
 	flags.DurationVar(&cfg.Heartbeat, "heartbeat", time.Second, "`interval` at which the member shows that it lives")
+	flags.StringVar(&memory, "memory-limit", "auto", "soft limit of this process's memory: a `size` such as 1GiB, auto, or off")
 	flags.StringArrayVar(&caches, "cache", nil, "cache to open, as `NAME=ORIGIN[,option=value]...`; may be repeated")
 	return cmd
 }

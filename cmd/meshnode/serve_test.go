@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -189,6 +191,30 @@ func TestServeGetInvalidateMembersStats(t *testing.T) {
 		if strings.Contains(s.stderr(), "level=ERROR") || strings.Contains(s.stderr(), "level=WARN") {
 			t.Errorf("an undisturbed member complains:\n%s", s.stderr())
 		}
+	}
+}
+
+func TestServeHasAMemoryLimitThatIsItsOwnTheOperatorsOrNone(t *testing.T) {
+	for name, c := range map[string]struct {
+		environment string // GOMEMLIMIT
+		args        []string
+		want        int64
+	}{
+		"its own":           {want: 204 << 20},
+		"the operator's":    {environment: "3GiB", want: 3 << 30},
+		"what is asked for": {environment: "3GiB", args: []string{"--memory-limit", "1GiB"}, want: 1 << 30},
+		"off":               {args: []string{"--memory-limit", "off"}, want: math.MaxInt64},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("GOMEMLIMIT", c.environment)
+			s := serveUp(t, append(c.args, "--embed", "--embed-addr", "127.0.0.1:0", "--http", "0",
+				"--cache", "docs=file:.,bytes=80MiB,replica-bytes=20MiB")...)
+			_, body := fetch(t, s.urlOf(t, "http")+"/metrics")
+			want := fmt.Sprintf("go_gc_gomemlimit_bytes %v\n", float64(c.want))
+			if !strings.Contains(body, want) {
+				t.Errorf("the metrics lack %s: %s", want, regexp.MustCompile("go_gc_gomem.*").FindAllString(body, -1))
+			}
+		})
 	}
 }
 
