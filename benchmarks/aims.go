@@ -37,7 +37,7 @@ var aims = []aim{
 	{"Busiest member against the mean, Zipf 1.2", busiestTitle, nameMesh, busiestRatio, 1.15, 1.05, true, "%.2f"},
 	{"Hit ratio, points ahead of otter, the worst pattern", ratioTitle, "", "points ahead", -2, 0, false, "%+.1f"},
 	{"Live heap over payload, 1 KiB", heapTitle, nameMesh, "over payload", 1.25, 1.15, true, "%.2f"},
-	{"Resident memory over the budget, under churn", residentTitle, nameMesh, "over the budget", 1.5, 1.3, true, "%.2f"},
+	{"Resident memory over the budget, under churn, in a process with meshnode's memory limit", residentTitle, limitedName, "over the budget", 1.5, 1.3, true, "%.2f"},
 	{"Name a key's owner, 3 members, ns", ownerTitle, nameMesh, "3 members", 30, 15, true, "%.0f"},
 	{"64 members, ns", ownerTitle, nameMesh, "64 members", 200, 25, true, "%.0f"},
 	{"1,024 members, ns", ownerTitle, nameMesh, "1024 members", 2500, 25, true, "%.0f"},

@@ -10,6 +10,7 @@ import (
 const (
 	heapTitle     = "Memory of many entries of 1 KiB"
 	residentTitle = "Resident memory of a full member"
+	limitedName   = "cachemesh, meshnode's limit"
 )
 
 // memoryCosts measures what values cost besides themselves.
@@ -81,12 +82,12 @@ func heapCost(ctx context.Context, system string, entries int) ([]cell, error) {
 // residentCosts measures what the operating system sees of a full cache.
 func residentCosts(ctx context.Context, p plan) (t table, err error) {
 	budget := pick(p, int64(256<<20), 32<<20)
-	const limited = 1.5
 	t = table{
 		Title: residentTitle,
 		Text: fmt.Sprintf("Each is given %d MiB and Go's default GOGC, while 16 callers read at random among ten times as many keys as it has room for: "+
 			"nearly every get loads, keeps and displaces. The most that was resident meanwhile, and what is after a collection. "+
-			"Go's collector lets a heap grow to twice what lives; the second line has GOMEMLIMIT at %.1f times the budget.", budget>>20, limited),
+			"Go's collector lets a heap grow to twice what lives. The second line has the soft memory limit that a meshnode sets itself, 1.25 times the "+
+			"budget and 64 MiB; a program that embeds cachemesh sets it, or goes without, as in the first.", budget>>20),
 		Columns: []string{"the most resident", "over the budget", "afterwards", "afterwards over the budget", "gets/s"},
 	}
 	var f family
@@ -99,16 +100,16 @@ func residentCosts(ctx context.Context, p plan) (t table, err error) {
 	for _, l := range []struct {
 		name  string
 		spec  spec
-		limit float64
+		limit int64
 	}{
 		{nameMesh, member, 0},
-		{fmt.Sprintf("cachemesh, GOMEMLIMIT %.1f", limited), member, limited},
+		{limitedName, member, budget*5/4 + 64<<20},
 		{"ristretto", spec{System: "ristretto"}, 0},
 		{"otter", spec{System: "otter"}, 0},
 		{"groupcache", spec{System: "groupcache"}, 0},
 	} {
 		p.note("memory: resident, %s", l.name)
-		l.spec.MaxBytes, l.spec.MemoryLimit = budget, int64(l.limit*float64(budget))
+		l.spec.MaxBytes, l.spec.MemoryLimit = budget, l.limit
 		cells, err := residentCost(ctx, l.spec, pick(p, 15*time.Second, 3*time.Second))
 		if err != nil {
 			return t, fmt.Errorf("%s: %w", l.name, err)

@@ -54,7 +54,7 @@ type Config struct {
 	// MemoryLimit is what this process may take, in bytes: a soft limit, as
 	// debug.SetMemoryLimit sets it, from the start of the node until it has left.
 	// It must not be less than MaxBytes and ReplicaBytes of all Caches, and goes
-	// before GOMEMLIMIT. NoMemoryLimit: the runtime is left alone. Default 0: 1.4
+	// before GOMEMLIMIT. NoMemoryLimit: the runtime is left alone. Default 0: 1.25
 	// times those bytes and 64 MiB for the rest of the process; nothing without
 	// Caches, or where a limit is set already, by GOMEMLIMIT or in the program.
 	//

@@ -64,7 +64,7 @@ func (c Config) budget() (sum int64) {
 // should more live than the limit allows, the limit is a soft one: Go bounds the
 // collector at half the processor time and lets the heap grow past it.
 func automaticLimit(budget int64) int64 {
-	limit := budget + budget*2/5 + restOfProcess
+	limit := budget + budget/4 + restOfProcess
 	return limit &^ (1<<20 - 1)
 }
 

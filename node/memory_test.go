@@ -53,15 +53,15 @@ func TestTheAutomaticMemoryLimitIsThatOfTheBudgetsAndARest(t *testing.T) {
 		caches        []mesh.Options
 		budget, limit int64
 	}{
-		"defaults":            {[]mesh.Options{{}}, 72 * mib, 164 * mib}, // 100.8 and 64
-		"replicas by default": {[]mesh.Options{{MaxBytes: 800 * mib}}, 900 * mib, 1324 * mib},
-		"replicas":            {[]mesh.Options{{MaxBytes: 100 * mib, ReplicaBytes: 50 * mib}}, 150 * mib, 274 * mib},
-		"replicas alone set":  {[]mesh.Options{{ReplicaBytes: 36 * mib}}, 100 * mib, 204 * mib},
-		"no replicas":         {[]mesh.Options{{MaxBytes: 100 * mib, ReplicaBytes: -1}}, 100 * mib, 204 * mib},
-		"no replicas, still":  {[]mesh.Options{{MaxBytes: 100 * mib, ReplicaBytes: math.MinInt64}}, 100 * mib, 204 * mib},
-		"three":               {[]mesh.Options{{}, {ReplicaBytes: -1}, {MaxBytes: 32 * mib, ReplicaBytes: 32 * mib}}, 200 * mib, 344 * mib},
+		"defaults":            {[]mesh.Options{{}}, 72 * mib, 154 * mib}, // 90 and 64
+		"replicas by default": {[]mesh.Options{{MaxBytes: 800 * mib}}, 900 * mib, 1189 * mib},
+		"replicas":            {[]mesh.Options{{MaxBytes: 100 * mib, ReplicaBytes: 50 * mib}}, 150 * mib, 251 * mib},
+		"replicas alone set":  {[]mesh.Options{{ReplicaBytes: 36 * mib}}, 100 * mib, 189 * mib},
+		"no replicas":         {[]mesh.Options{{MaxBytes: 100 * mib, ReplicaBytes: -1}}, 100 * mib, 189 * mib},
+		"no replicas, still":  {[]mesh.Options{{MaxBytes: 100 * mib, ReplicaBytes: math.MinInt64}}, 100 * mib, 189 * mib},
+		"three":               {[]mesh.Options{{}, {ReplicaBytes: -1}, {MaxBytes: 32 * mib, ReplicaBytes: 32 * mib}}, 200 * mib, 314 * mib},
 		"small":               {[]mesh.Options{{MaxBytes: 64 << 10, ReplicaBytes: -1}}, 64 << 10, 64 * mib},
-		"endless":             {[]mesh.Options{{MaxBytes: math.MaxInt64}, {MaxBytes: math.MaxInt64}}, mostMemory, mostMemory/5*7 + 64*mib},
+		"endless":             {[]mesh.Options{{MaxBytes: math.MaxInt64}, {MaxBytes: math.MaxInt64}}, mostMemory, mostMemory/4*5 + 64*mib},
 	} {
 		var cfg Config
 		for i, o := range c.caches {
@@ -113,7 +113,7 @@ func TestANodeLimitsTheMemoryOfItsProcessUntilItHasLeft(t *testing.T) {
 		want     int64
 		log      string
 	}{
-		"automatic":                     {before: math.MaxInt64, want: 204 * mib, log: "limit=204MiB caches=100MiB"},
+		"automatic":                     {before: math.MaxInt64, want: 189 * mib, log: "limit=189MiB caches=100MiB"},
 		"automatic without caches":      {before: math.MaxInt64, noCaches: true, want: math.MaxInt64},
 		"automatic after the operator":  {before: operators, want: operators, log: "is set already, and stays\" limit=3000MiB"},
 		"one that is asked for":         {before: math.MaxInt64, setting: 150 * mib, want: 150 * mib, log: "limit=150MiB caches=100MiB"},
@@ -148,27 +148,27 @@ func TestANodeLimitsTheMemoryOfItsProcessUntilItHasLeft(t *testing.T) {
 func TestTheMemoryLimitsOfNodesInOneProcessAddUp(t *testing.T) {
 	setLimit(t, math.MaxInt64)
 	first := start(t, withCache(100*mib))
-	wantLimit(t, "one node", 204*mib)
+	wantLimit(t, "one node", 189*mib)
 	large := withCache(1000 * mib)
 	large.NATS, large.Embed = first.URL(), false
 	second := start(t, large)
-	wantLimit(t, "two nodes", (204+1464)*mib)
+	wantLimit(t, "two nodes", (189+1314)*mib)
 	third := large
 	third.MemoryLimit = 1100 * mib
 	asked := start(t, third)
-	wantLimit(t, "three nodes", (204+1464+1100)*mib)
+	wantLimit(t, "three nodes", (189+1314+1100)*mib)
 	third.MemoryLimit = NoMemoryLimit
 	off := start(t, third)
-	wantLimit(t, "one that sets none beside them", (204+1464+1100)*mib)
+	wantLimit(t, "one that sets none beside them", (189+1314+1100)*mib)
 	leave(t, off)
 	leave(t, second)
-	wantLimit(t, "the second has left", (204+1100)*mib)
+	wantLimit(t, "the second has left", (189+1100)*mib)
 	leave(t, asked)
-	wantLimit(t, "the first remains", 204*mib)
+	wantLimit(t, "the first remains", 189*mib)
 	leave(t, first)
 	wantLimit(t, "none remains", math.MaxInt64)
 	again := start(t, withCache(100*mib))
-	wantLimit(t, "another node later", 204*mib)
+	wantLimit(t, "another node later", 189*mib)
 	leave(t, again)
 	wantLimit(t, "that one has left", math.MaxInt64)
 }
@@ -184,9 +184,9 @@ func TestAMemoryLimitThatTheProgramSetsBesideANodeStays(t *testing.T) {
 	leave(t, second)
 	beside.MemoryLimit = 300 * mib
 	third := start(t, beside)
-	wantLimit(t, "one that is asked for", (204+300)*mib)
+	wantLimit(t, "one that is asked for", (189+300)*mib)
 	leave(t, third)
-	wantLimit(t, "one node left", 204*mib)
+	wantLimit(t, "one node left", 189*mib)
 	leave(t, first)
 	wantLimit(t, "no node left", 5000*mib)
 

@@ -79,7 +79,7 @@ For one kind of origin:
                           path; they are escaped otherwise
   latency                 synthetic: what one load takes                  0
 
-The process has a soft memory limit, which Go's garbage collector keeps to: 1.4
+The process has a soft memory limit, which Go's garbage collector keeps to: 1.25
 times the bytes and replica-bytes of its caches and 64MiB for the rest, unless
 the environment variable GOMEMLIMIT sets one, or --memory-limit, which goes
 before both. --memory-limit off leaves it at what GOMEMLIMIT says, or at none.

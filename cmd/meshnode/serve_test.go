@@ -200,7 +200,7 @@ func TestServeHasAMemoryLimitThatIsItsOwnTheOperatorsOrNone(t *testing.T) {
 		args        []string
 		want        int64
 	}{
-		"its own":           {want: 204 << 20},
+		"its own":           {want: 189 << 20},
 		"the operator's":    {environment: "3GiB", want: 3 << 30},
 		"what is asked for": {environment: "3GiB", args: []string{"--memory-limit", "1GiB"}, want: 1 << 30},
 		"off":               {args: []string{"--memory-limit", "off"}, want: math.MaxInt64},
