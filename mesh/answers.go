@@ -92,13 +92,13 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 	}
 	more := len(l.queue) > 0
 	l.mu.Unlock()
-	if more {
-		l.nudge()
-	}
 	if takeOvers {
 		l.endTogether(over, now)
 	} else {
 		l.end(over, now)
+	}
+	if more {
+		l.nudge()
 	}
 	clear(over)
 	l.m.ended = over[:0]

@@ -213,7 +213,16 @@ func (l *link) run() {
 		case <-l.wake:
 		}
 		if l.crowd > 1 {
-			runtime.Gosched() // let who is about to ask this member get into the message
+			for n, i := -1, 0; i < 6; i++ {
+				l.mu.Lock()
+				m := len(l.queue)
+				l.mu.Unlock()
+				if m == n {
+					break
+				}
+				n = m
+				runtime.Gosched() // let who is about to ask this member get into the message
+			}
 		}
 		for l.flushAnswers() || l.flushQuestions() {
 		}
