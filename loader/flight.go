@@ -40,8 +40,8 @@ type Flight[T any] struct {
 	value T // the result, once landed
 	err   error
 
-	// own has one place: the landing sends to whoever sits in Wait alone, if it is taken.
-	// All who come while it is share a channel, which the landing closes.
+	// own has one place: the landing sends to who was the first to sit in Wait, if
+	// somebody was. All others share a channel, which the landing closes.
 	own    chan struct{}
 	taken  bool
 	shared chan struct{}
@@ -91,7 +91,6 @@ func (f *Flight[T]) Wait(ctx context.Context) (T, error) {
 		f.home.mu.Unlock()
 		return f.value, f.err
 	}
-	alone := !f.taken
 	landed := f.sit()
 	f.home.mu.Unlock()
 
@@ -101,7 +100,7 @@ func (f *Flight[T]) Wait(ctx context.Context) (T, error) {
 		select {
 		case <-landed:
 		case <-ctx.Done():
-			if f.leaveSeat(alone) {
+			if f.leave() {
 				var zero T
 				return zero, context.Cause(ctx)
 			}
@@ -154,17 +153,11 @@ func (f *Flight[T]) Then(fn func(T, error)) (leave func()) {
 func (f *Flight[T]) Leave() { f.leave() }
 
 // leave takes one waiter off, and reports whether the flight was still under way.
-func (f *Flight[T]) leave() bool { return f.leaveSeat(false) }
-
-// leaveSeat is leave; alone: for the waiter that has own.
-func (f *Flight[T]) leaveSeat(alone bool) bool {
+func (f *Flight[T]) leave() bool {
 	f.home.mu.Lock()
 	if f.landed {
 		f.home.mu.Unlock()
 		return false
-	}
-	if alone {
-		f.taken = false
 	}
 	f.waiters--
 	if f.waiters > 0 || f.pinned || f.abandoned {

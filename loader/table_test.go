@@ -27,6 +27,9 @@ func TestTheTableFindsWhatAMapWould(t *testing.T) {
 				t.Fatalf("step %d: the wrong flight for %s, or %d counted of %d", step, key, tb.n, len(want))
 			}
 		}
+		if tb.n > len(tb.buckets) {
+			t.Errorf("%d flights in %d buckets", tb.n, len(tb.buckets))
+		}
 		n := 0
 		tb.clear(func(f *Flight[int]) {
 			if n++; want[f.key] != f {

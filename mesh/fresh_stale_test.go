@@ -56,6 +56,27 @@ func TestBeyondTheStaleWindowAReadWaits(t *testing.T) {
 	})
 }
 
+func TestBeyondTheStaleWindowAReadWaitsForTheLoadThatIsUnderWay(t *testing.T) {
+	opts := mesh.Options{TTL: 10 * time.Second, StaleWhileRevalidate: 5 * time.Second, StaleIfError: time.Minute}
+	fromBoth(t, opts, func(t *testing.T, l *lab) {
+		l.look(0)
+		l.origin.hold()
+		time.Sleep(12 * time.Second)
+		e, _ := l.read()
+		is(t, e, l.nth(1), l.memory(), true)
+		time.Sleep(4 * time.Second) // the load has not failed: there is no error to answer with the old value for
+		waits := get(l.ctx, l.here(), l.key)
+		select {
+		case got := <-waits:
+			t.Fatalf("answered %q, %v, while the load is under way", got.value, got.err)
+		case <-time.After(time.Second):
+		}
+		l.origin.release()
+		got := <-waits
+		want(t, got.value, got.err, l.nth(2))
+	})
+}
+
 func TestAnInvalidationDetachesABackgroundLoad(t *testing.T) {
 	drops := map[string]func(l *lab) error{
 		"Invalidate":     func(l *lab) error { return l.caches[1].Invalidate(l.ctx, l.key) },

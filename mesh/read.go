@@ -25,7 +25,7 @@ func (c *core) read(ctx context.Context, key string, o readOptions) (outcome, er
 		if err := c.m.awake(ctx); err != nil {
 			return outcome{}, err
 		}
-		now, o.nothing = c.m.clock.now(), false
+		now = c.m.clock.now()
 	}
 	o.began = now
 	if !c.m.host.fenced(now) {

@@ -65,14 +65,13 @@ func (s *Store) Replace(key string, old, v *Value) bool {
 	return s.segment(v.guest).replace(s, st, h, old, v)
 }
 
-// discard kills v and takes it out wherever it is, and reports whether it had come
-// off probation. dropped: it is not because another takes its place.
-func (s *Store) discard(v *Value, dropped bool) (proven bool) {
+// discard kills v and takes it out wherever it is. dropped: it is not because another
+// takes its place.
+func (s *Store) discard(v *Value, dropped bool) {
 	s.kill(v)
 	h := s.hash(v.key)
-	proven = s.segment(v.guest).remove(v, h, dropped)
+	s.segment(v.guest).remove(v, h, dropped)
 	s.stripe(h).values.remove(h, v)
-	return proven
 }
 
 // forget is discard for who has taken v out of its queue. It reports whether v was alive.

@@ -57,6 +57,30 @@ func TestWhatIsDroppedIsGone(t *testing.T) {
 	}
 }
 
+func TestWhoHasFoundAValueBeforeItWasDroppedDoesNotTakeItForLive(t *testing.T) {
+	for name, drop := range map[string]func(*Store){
+		"Drop":     func(s *Store) { s.Drop("k") },
+		"replaced": func(s *Store) { mustKeep(t, s, "k", forEver("w")) },
+		"evicted": func(s *Store) {
+			for i := range 4096 {
+				mustKeep(t, s, fmt.Sprint(i), forEver("w"))
+				s.Get(fmt.Sprint(i), 1)
+			}
+		},
+	} {
+		s := open(t, Config{OwnedBytes: 256 << 10})
+		v := forEver("v")
+		mustKeep(t, s, "k", v)
+		found := s.stripe(s.hash("k")).values.find(s.hash("k"))
+		if found != v || !s.live(found) {
+			t.Fatal("it is not live")
+		}
+		if drop(s); s.live(found) {
+			t.Errorf("%s: it is live", name)
+		}
+	}
+}
+
 func TestReplaceChangesWhatIsKeptAndNothingElse(t *testing.T) {
 	s := open(t, Config{ReplicaBytes: 1 << 20})
 	old := forEver("v")

@@ -115,19 +115,16 @@ func (f *Fill) Keep(v *Value, now int64) bool {
 		return false
 	}
 	s.usage.add(v.Replica, cost)
-	proven := false
 	if old == nil || !st.values.swap(f.hash, old, v) { // readers find the one or the other
 		st.values.put(f.hash, v)
 	}
 	if old != nil {
-		proven = s.discard(old, false)
-		if old.key != f.key || old.guest != v.guest {
-			proven = false
-		} else {
-			v.uses.Store(min(old.uses.Load()+1, enough)) // to be loaded again is a use
+		s.discard(old, false)
+		if old.key == f.key { // to be loaded again is a use
+			v.uses.Store(min(old.uses.Load()+1, enough))
 		}
 	}
-	lost := g.admit(s, f.hash, v, cost, proven, now)
+	lost := g.admit(s, f.hash, v, cost, now)
 	if lost.evicted > 0 {
 		s.evictions.Add(lost.evicted)
 	}

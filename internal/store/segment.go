@@ -35,9 +35,8 @@ type losses struct {
 	rejected uint64 // unread, from probation
 }
 
-// admit takes in v, whose stripe is locked. proven: it takes the place of a value that had
-// come off probation.
-func (g *segment) admit(s *Store, h uint64, v *Value, cost int64, proven bool, now int64) (n losses) {
+// admit takes in v, whose stripe is locked.
+func (g *segment) admit(s *Store, h uint64, v *Value, cost int64, now int64) (n losses) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for g.probation.bytes+g.main.bytes+cost > g.limit && g.probation.entries+g.main.entries > 0 {
@@ -50,7 +49,7 @@ func (g *segment) admit(s *Store, h uint64, v *Value, cost int64, proven bool, n
 		g.probation.unlink(o, c)
 		g.main.push(o, c)
 	}
-	if g.ghosts.take(h) || proven {
+	if g.ghosts.take(h) {
 		g.main.push(v, cost)
 	} else {
 		g.probation.push(v, cost)
@@ -105,21 +104,20 @@ func (g *segment) evictMain(s *Store, now int64, n *losses) {
 	}
 }
 
-// remove takes v out, and reports whether it had come off probation. Where v has
-// been dropped, and not replaced, it will be wanted again: it leaves a ghost.
-func (g *segment) remove(v *Value, h uint64, dropped bool) (proven bool) {
+// remove takes v out. Where it had come off probation, and has been dropped, not replaced,
+// it will be wanted again: it leaves a ghost.
+func (g *segment) remove(v *Value, h uint64, dropped bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if v.place == nowhere {
-		return false
+		return
 	}
 	q := g.queueOf(v)
 	q.unlink(v, charge(v.key, v))
-	if proven = q == &g.main; proven && dropped {
+	if dropped && q == &g.main {
 		g.ghosts.size(g.probation.entries + g.main.entries)
 		g.ghosts.add(h)
 	}
-	return proven
 }
 
 // replace puts v in the place of old, and reports whether old had one.

@@ -83,7 +83,7 @@ func TestWhatComesBackSoonNeedsNoMoreProof(t *testing.T) {
 	for name, leave := range map[string]func(s *Store){
 		"displaced unread": func(s *Store) { scan(s, "a") },
 		"dropped":          func(s *Store) { s.Get("k", 1); scan(s, "a"); s.Drop("k") },
-		"renewed":          func(s *Store) { s.Get("k", 1); scan(s, "a") },
+		"renewed":          func(*Store) {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := full(t, n, 1)
@@ -98,6 +98,26 @@ func TestWhatComesBackSoonNeedsNoMoreProof(t *testing.T) {
 				t.Error("it is displaced unread again")
 			}
 		})
+	}
+}
+
+func TestWhatIsReadAllTheTimeOutlastsWhatWasReadOften(t *testing.T) {
+	const n = 256
+	s := full(t, n, enough)
+	hot := costing(1 << 10)
+	mustKeep(t, s, "hot", hot)
+	for i := range 8 * n {
+		key := fmt.Sprint("new", i)
+		mustKeep(t, s, key, costing(1<<10))
+		for range enough {
+			s.Get(key, 1)
+		}
+		if s.Get("hot", 1) != hot {
+			t.Fatalf("it is gone after %d others", i)
+		}
+	}
+	if s.Get("old0", 1) != nil {
+		t.Error("what was read often stays for ever")
 	}
 }
 
