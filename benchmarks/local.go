@@ -64,7 +64,7 @@ func localHits(ctx context.Context, p plan) ([]table, error) {
 	t := table{
 		Title: localTitle,
 		Text: "Wall time divided by gets, of 10,000 resident values of 1 KiB. cachemesh is the whole Get: context, expiry, counters. " +
-			"ristretto, on which it stands, otter and theine are bare caches in which nothing expires here.",
+			"ristretto, otter and theine are bare caches in which nothing expires here.",
 		Columns: []string{"1 goroutine", "1: against ristretto", "2 goroutines", "2: against ristretto", "2: against groupcache", "allocations"},
 	}
 	for _, l := range locals {

@@ -16,6 +16,11 @@ const (
 	silence = 2
 )
 
+const (
+	turns    = 6 // that an answer waits for
+	mostLate = 250 * time.Millisecond
+)
+
 // How many batches on their way are remembered, and for how long at least.
 const (
 	mostUnacked = 64
@@ -35,8 +40,12 @@ type patience struct {
 	// resumed is when this process was last found to have been held up itself: it
 	// judges nobody by the time before.
 	resumed int64
-	silent  bool
-	tried   int64 // when the silent member was last asked something
+	// late is how late this process has been of late with what it meant to do itself: it
+	// fades. An answer waits for its turn here several times, and where members share
+	// a machine, there too.
+	late   time.Duration
+	silent bool
+	tried  int64 // when the silent member was last asked something
 }
 
 type sentBatch struct {
@@ -51,11 +60,15 @@ func (p *patience) limit() time.Duration {
 	if p.silent {
 		return p.usual()
 	}
-	return min(max(p.usual(), leastSlow, 3*p.worst), mostPatience)
+	return min(max(p.usual(), leastSlow, 3*p.worst), mostPatience) + turns*p.late
 }
 
-// usual is about the longest that a batch is on its way.
+// usual is about the longest that a batch is on its way. Of a member that has never
+// answered nobody knows.
 func (p *patience) usual() time.Duration {
+	if p.trip == 0 {
+		return 2 * leastPatience
+	}
 	return min(max(p.trip+4*p.spread, leastPatience), mostPatience)
 }
 
@@ -121,7 +134,7 @@ func (p *patience) judge(waits bool, heard, now int64) (slow uint64, next int64)
 		}
 	}
 	if !p.silent && (waits || len(p.unacked) > 1) {
-		due := max(p.unacked[0].at, p.resumed, p.heard, heard) + silence*int64(p.usual())
+		due := max(p.unacked[0].at, p.resumed, p.heard, heard) + silence*int64(p.usual()) + turns*int64(p.late)
 		if due <= now {
 			p.silent, p.tried = true, now
 		} else {
@@ -133,6 +146,7 @@ func (p *patience) judge(waits bool, heard, now int64) (slow uint64, next int64)
 
 // held notes that this process is late by so much: it was stopped, or had no turn.
 func (p *patience) held(late time.Duration, now int64) {
+	p.late = max(min(late, mostLate), p.late-p.late/8)
 	if late > leastPatience/3 {
 		p.resumed = now
 	}
