@@ -41,13 +41,15 @@ func localHits(ctx context.Context, p plan) ([]table, error) {
 	atOnce := []int{1, 2}
 	took := map[string]map[int]sample{}
 	mallocs := map[string]sample{}
-	for round := range upTo(ctx, p.rounds, 1) {
+	// Many short turns: what slows the machine down for a moment then slows neighbours alike.
+	rounds := 4 * p.rounds
+	for round := range upTo(ctx, rounds, 1) {
 		for _, n := range atOnce {
 			for i := range locals {
 				at := (i + round) % len(locals)
 				name := locals[at].name
-				p.note("local: round %d of %d, %d at once: %s", round+1, p.rounds, n, name)
-				r, err := children[at].ask(ctx, command{Do: "spin", Callers: n, For: min(p.slice, 300*time.Millisecond), Keys: keys, Size: 1 << 10})
+				p.note("local: round %d of %d, %d at once: %s", round+1, rounds, n, name)
+				r, err := children[at].ask(ctx, command{Do: "spin", Callers: n, For: min(p.slice, 75*time.Millisecond), Keys: keys, Size: 1 << 10})
 				if err != nil {
 					return nil, fmt.Errorf("%s: %w", name, err)
 				}
