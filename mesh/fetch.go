@@ -3,7 +3,6 @@ package mesh
 import (
 	"bytes"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/cachemesh/cachemesh/internal/roster"
@@ -55,8 +54,8 @@ func (c *core) fetchFrom(owner, key string, o readOptions, now int64, g *gatheri
 	r := fetchOf(f)
 	r.c, r.f, r.fill, r.o, r.together = c, f, &r.room, o, g
 	c.store.BeginAs(r.fill, key)
-	if o.held != nil && o.held.Replica {
-		r.reads = uint32(min(o.held.Count.Swap(0), math.MaxUint32))
+	if o.held != nil {
+		r.reads = o.held.Reads.Swap(0)
 	}
 	r.step(r.route.Start(c.m.cfg.ID, owner), now)
 	if g != nil {

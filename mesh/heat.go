@@ -12,12 +12,11 @@ const (
 )
 
 // heat counts n reads of v by others and says whether it is hot. The counter is
-// one word: the half-life that it was last touched in, and the count. (That of a
-// replica is the number of its reads since the owner was told.)
+// one word: the half-life that it was last touched in, and the count.
 func heat(v *storeValue, n uint32, now int64) bool {
 	period := uint64(now/int64(heatHalf)) & 0xffffffff
 	for {
-		old := v.Count.Load()
+		old := v.Heat.Load()
 		count := old & 0xffffffff
 		if passed := period - old>>32; passed > 31 { // a clock does not go back
 			count = 0
@@ -25,7 +24,7 @@ func heat(v *storeValue, n uint32, now int64) bool {
 			count >>= passed
 		}
 		count = min(count+uint64(n), 0x7fffffff)
-		if v.Count.CompareAndSwap(old, period<<32|count) {
+		if v.Heat.CompareAndSwap(old, period<<32|count) {
 			return count >= hotAt
 		}
 	}

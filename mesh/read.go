@@ -48,7 +48,7 @@ func (c *core) quick(ctx context.Context, key string) (v *storeValue, o readOpti
 	}
 	counter := c.stats.at(key)
 	if v.IsReplica() {
-		v.Count.Add(1)
+		v.Reads.Add(1)
 		counter.replicaHits.Add(1)
 	} else {
 		counter.hits.Add(1)
@@ -111,7 +111,7 @@ func (c *core) recall(key string, o *readOptions, now int64) (outcome, bool) {
 		}
 	}
 	if v.Replica {
-		v.Count.Add(1)
+		v.Reads.Add(1)
 		counter.replicaHits.Add(1)
 		return outcome{value: v, source: Replica}, true
 	}

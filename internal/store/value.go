@@ -23,12 +23,13 @@ type Value struct {
 	Refresh  int64               // from then on a read is the host's cue to renew the value
 	Expires  int64               // fresh until then; math.MaxInt64 means for ever
 	Began    int64               // when its load began, on the host's monotonic clock, in ns
-	Count    atomic.Uint64       // how often it has been asked for; the host's
+	Heat     atomic.Uint64       // how often others ask for the key; the host's to count
 	Renewal  atomic.Int64        // what is to be known of the load that renews it; the host's
 	Replica  bool                // counted as a replica
 	NotFound bool                // a remembered absence
 	guest    bool                // charged to the budget for replicas, whatever it is by now
 	place    place               // guarded by the segment's mutex
+	Reads    atomic.Uint32       // reads of a replica; the host's to count
 
 	key    string
 	Owner  string  // the member that gave the value
