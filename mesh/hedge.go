@@ -220,7 +220,7 @@ func (r *fetch) around(id string) (roster.Step, bool) {
 	route := r.route.Clone()
 	s := route.Skip(c.m.cfg.ID, id, rank)
 	for s.Ask != "" {
-		if l := c.m.link(s.Ask); !l.silent.Load() && !l.suspected() {
+		if l := c.m.link(s.Ask); !l.quiet() && !l.suspected() {
 			break
 		}
 		s = route.Skip(c.m.cfg.ID, s.Ask, rank)
@@ -232,10 +232,26 @@ func (r *fetch) around(id string) (roster.Step, bool) {
 	return s, true
 }
 
+// quiet reports whether the member is silent still: nothing has been heard from it since,
+// as after a cut that has healed.
+func (l *link) quiet() bool {
+	if !l.silent.Load() {
+		return false
+	}
+	l.m.host.mu.Lock()
+	heard := l.m.host.roster.Heard(l.id)
+	l.m.host.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.patience.hears(heard)
+	l.silent.Store(l.patience.silent)
+	return l.patience.silent
+}
+
 // shunned reports whether questions go around the member, for it is silent. One is
 // let through now and then.
 func (l *link) shunned() bool {
-	if !l.silent.Load() {
+	if !l.quiet() {
 		return false
 	}
 	now := l.m.clock.now()

@@ -45,6 +45,7 @@ type patience struct {
 	// a machine, there too.
 	late   time.Duration
 	silent bool
+	fell   int64 // when it turned silent
 	tried  int64 // when the silent member was last asked something
 }
 
@@ -95,7 +96,19 @@ func (p *patience) answered(batch uint64, now int64) {
 			break
 		}
 	}
-	if p.silent { // of what it was silent for, one measurement is enough
+	p.speaks()
+}
+
+// hears notes when anything else was last heard from the member.
+func (p *patience) hears(at int64) {
+	if at > p.fell {
+		p.speaks()
+	}
+}
+
+// speaks ends a silence: of what it was silent for, one measurement is enough.
+func (p *patience) speaks() {
+	if p.silent {
 		p.silent = false
 		p.unacked = p.unacked[:0]
 	}
@@ -136,7 +149,7 @@ func (p *patience) judge(waits bool, heard, now int64) (slow uint64, next int64)
 	if !p.silent && (waits || len(p.unacked) > 1) {
 		due := max(p.unacked[0].at, p.resumed, p.heard, heard) + silence*int64(p.usual()) + turns*int64(p.late)
 		if due <= now {
-			p.silent, p.tried = true, now
+			p.silent, p.fell, p.tried = true, now, now
 		} else {
 			next = min(next, due)
 		}

@@ -68,6 +68,13 @@ func TestAMemberIsSlowThenSilentUntilItAnswers(t *testing.T) {
 	if p.turn(ms(1500)) || !p.turn(ms(1400)+int64(repeatAfter)) || p.turn(ms(1410)+int64(repeatAfter)) {
 		t.Error("a silent member is not tried now and then")
 	}
+	if p.hears(ms(1390)); !p.silent {
+		t.Error("what was heard before is taken for a sign of life")
+	}
+	q := p
+	if q.hears(ms(1410)); q.silent {
+		t.Error("it is heard and is silent")
+	}
 	if p.answered(2, ms(1900)); p.silent || len(p.unacked) != 0 {
 		t.Error("it has answered and is silent")
 	}
