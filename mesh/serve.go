@@ -175,16 +175,21 @@ func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) 
 	} else {
 		first = c.rank(key)(q.RuledOut)
 	}
+	o := readOptions{
+		fresh: q.Flags&wire.FlagFresh != 0, cachedOnly: q.Flags&wire.FlagCachedOnly != 0,
+		maxAge: fromMicros(q.MaxAge), trace: q.Trace, began: by.received,
+	}
+	if first != self && len(q.RuledOut) > 0 {
+		if res, data, held := c.serveHeld(by, key, o); held {
+			return res, data, true
+		}
+	}
 	switch first {
 	case self:
 	case "":
 		return wire.Result{Status: wire.Stranger}, nil, true
 	default:
 		return wire.Result{Status: wire.NotMine, Instead: first}, nil, true
-	}
-	o := readOptions{
-		fresh: q.Flags&wire.FlagFresh != 0, cachedOnly: q.Flags&wire.FlagCachedOnly != 0,
-		maxAge: fromMicros(q.MaxAge), trace: q.Trace, began: by.received,
 	}
 	if v := c.store.Get(key, by.received); v != nil && !o.fresh && c.stands(v, by.received) && !o.tooOld(v, by.received) {
 		if vw := c.m.host.view.Load(); v.View.Load() != vw.Number {
@@ -215,6 +220,18 @@ func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) 
 		c.serveLoad(by, number, key, o)
 	}
 	return wire.Result{}, nil, false
+}
+
+// serveHeld serves what this member may still answer its own readers with, although
+// another owns the key: while parts of a mesh come together again, who asks may not reach
+// the owner yet, and this member may have stood in for it until a moment ago.
+func (c *core) serveHeld(by asker, key string, o readOptions) (res wire.Result, value []byte, held bool) {
+	v := c.store.Get(key, by.received)
+	if v == nil || o.fresh || !c.stands(v, by.received) || o.tooOld(v, by.received) {
+		return res, nil, false
+	}
+	res, value = c.resultFor(v, by.received)
+	return res, value, true
 }
 
 // serveLoad serves by a flight of this member as the owner.
