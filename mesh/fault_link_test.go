@@ -225,32 +225,36 @@ func TestASlowConsumerIsRepairedAndReadsNothingStale(t *testing.T) {
 	virtual(t, 2, func(t *testing.T, r *rig) {
 		slow := r.all[1]
 		var keys []string
-		for i := range 400 {
-			keys = append(keys, fmt.Sprint("key", i))
-		}
-		r.readAll(keys, r.all...)
-		// Its subscriptions hold two messages each from now on, and what is meant for it comes in bursts.
-		if err := slow.LimitPending(2); err != nil {
-			t.Fatal(err)
-		}
-		slow.link.Swallow(testenv.ToClient)
-		var wg sync.WaitGroup
-		for i, key := range keys {
-			wg.Go(func() {
-				time.Sleep(time.Duration(i) * time.Millisecond)
-				if err := r.all[0].cache.Invalidate(r.within(20*time.Second), key); err != nil {
-					t.Errorf("invalidate %s: %v", key, err)
-				}
-				if v, err := slow.cache.Get(r.within(20*time.Second), key); err != nil || string(v) == key+"#1" {
-					t.Errorf("%s on the slow member: %q, %v", key, v, err)
-				}
-			})
-		}
-		time.Sleep(rigBeat)
-		slow.link.Heal()
-		wg.Wait()
-		if slow.Lost() == 0 {
-			t.Fatal("nothing was lost")
+		// Its subscriptions hold two messages each, and what is meant for it comes in bursts. It may
+		// keep up with one of them all the same.
+		for burst := 0; slow.Lost() == 0; burst++ {
+			if burst == 20 {
+				t.Fatal("nothing was lost")
+			}
+			keys = nil
+			for i := range 400 {
+				keys = append(keys, fmt.Sprint("key", burst, "-", i))
+			}
+			r.readAll(keys, r.all...)
+			if err := slow.LimitPending(2); err != nil {
+				t.Fatal(err)
+			}
+			slow.link.Swallow(testenv.ToClient)
+			var wg sync.WaitGroup
+			for i, key := range keys {
+				wg.Go(func() {
+					time.Sleep(time.Duration(i) * time.Millisecond)
+					if err := r.all[0].cache.Invalidate(r.within(20*time.Second), key); err != nil {
+						t.Errorf("invalidate %s: %v", key, err)
+					}
+					if v, err := slow.cache.Get(r.within(20*time.Second), key); err != nil || string(v) == key+"#1" {
+						t.Errorf("%s on the slow member: %q, %v", key, v, err)
+					}
+				})
+			}
+			time.Sleep(rigBeat)
+			slow.link.Heal()
+			wg.Wait()
 		}
 		r.agree(5*time.Second, r.all...)
 		r.checkFresh(keys[:10], r.all...)
