@@ -45,7 +45,7 @@ type CacheStats struct {
 	Replicas        uint64 // kept here for other owners' keys
 	Grants          uint64 // values answered to others as hot, to be kept as replicas
 	Evictions       uint64 // values displaced by others
-	Rejected        uint64 // values that memory did not admit
+	Rejected        uint64 // values that others displaced before anybody had read them again
 	Discarded       uint64 // values not kept because an invalidation overtook them
 
 	Entries        int64 // owned values held

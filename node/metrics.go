@@ -146,7 +146,7 @@ var cacheMetrics = []metric[mesh.CacheStats]{
 		func(s mesh.CacheStats) uint64 { return s.Grants }),
 	cacheMetric("evictions_total", "Values displaced by others.", nil,
 		func(s mesh.CacheStats) uint64 { return s.Evictions }),
-	cacheMetric("rejected_values_total", "Values that memory did not admit.", nil,
+	cacheMetric("rejected_values_total", "Values that others displaced before anybody had read them again.", nil,
 		func(s mesh.CacheStats) uint64 { return s.Rejected }),
 	cacheMetric("discarded_values_total", "Values not kept because an invalidation overtook them.", nil,
 		func(s mesh.CacheStats) uint64 { return s.Discarded }),

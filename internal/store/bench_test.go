@@ -17,9 +17,6 @@ func benchKeys(n int) []string {
 }
 
 func TestAHitAllocatesNothing(t *testing.T) {
-	if raced {
-		t.Skip("reads allocate under the race detector")
-	}
 	s := open(t, Config{OwnedBytes: 1 << 20, ReplicaBytes: 1 << 20})
 	tagged := forEver("v")
 	tagged.Origin = OriginOf("", 0, []string{"a", "b"})

@@ -13,7 +13,7 @@ type Stats struct {
 	Owned     Usage
 	Replica   Usage
 	Evictions uint64 // values displaced by others
-	Rejected  uint64 // values that left the window and were not admitted
+	Rejected  uint64 // values that nobody read while they were on probation
 	Discarded uint64 // fills that something had voided by the time of Keep
 }
 
