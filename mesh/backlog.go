@@ -12,7 +12,8 @@ const (
 	// lull is after how long without questions the next may be old: this process was
 	// stopped, or what lies between was cut. It is less than any link's patience.
 	lull = 100 * time.Millisecond
-	// lullBound is how long loads are held back after one at most.
+	// lullBound is how long a load is held back after one at most, whatever comes
+	// meanwhile: where a way takes long, questions that are repeated make lulls without end.
 	lullBound = 250 * time.Millisecond
 )
 
@@ -30,10 +31,17 @@ type backlog struct {
 	lulls  uint64     // so far
 	marked uint64     // of them, for which the message to itself has been sent
 	passed uint64     // for which it has come
-	held   []func()   // loads to be begun then
+	held   []heldLoad // to be begun then, the oldest first
+	timed  bool       // overdue will be called
 
 	batches  []batchOf // that came while the member was asleep
 	draining bool
+}
+
+// heldLoad is a load that is held back.
+type heldLoad struct {
+	begin func()
+	since int64
 }
 
 // batchOf is a batch of questions, or where ask is nil the message to itself.
@@ -68,11 +76,31 @@ func (b *backlog) hold(begin func()) bool {
 		b.mu.Unlock()
 		return false
 	}
-	b.held = append(b.held, begin)
+	b.held = append(b.held, heldLoad{begin, b.m.clock.now()})
+	if !b.timed {
+		b.timed = true
+		time.AfterFunc(lullBound, b.overdue)
+	}
 	n := b.mark(true)
 	b.mu.Unlock()
 	b.send(n)
 	return true
+}
+
+// overdue begins what has been held back for as long as may be.
+func (b *backlog) overdue() {
+	b.mu.Lock()
+	now, n := b.m.clock.now(), 0
+	for n < len(b.held) && now-b.held[n].since >= int64(lullBound) {
+		n++
+	}
+	over := b.held[:n:n]
+	b.held = b.held[n:]
+	if b.timed = len(b.held) > 0; b.timed {
+		time.AfterFunc(time.Duration(b.held[0].since+int64(lullBound)-now), b.overdue)
+	}
+	b.mu.Unlock()
+	b.begin(over)
 }
 
 // mark is the number of the message that is to be sent now; 0: none. mu is held.
@@ -113,15 +141,20 @@ func (b *backlog) pass(n uint64) {
 	held := b.held
 	b.held = nil
 	b.mu.Unlock()
+	b.begin(held)
+}
+
+// begin begins what has been held back: together, so that it is loaded together.
+func (b *backlog) begin(held []heldLoad) {
 	if len(held) == 0 {
 		return
 	}
-	for _, c := range *b.m.caches.Load() { // what is begun together is loaded together
+	for _, c := range *b.m.caches.Load() {
 		c.batch.hold()
 		defer c.batch.release()
 	}
-	for _, begin := range held {
-		begin()
+	for _, h := range held {
+		h.begin()
 	}
 }
 

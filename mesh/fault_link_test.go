@@ -188,6 +188,34 @@ func TestASlowLinkBreaksNoPromise(t *testing.T) {
 	})
 }
 
+// Repetitions of questions, which come from two members in turn, are no reason to hold the load back for longer.
+func TestAnOwnerFarAwayLoadsWhileItsQuestionsAreRepeated(t *testing.T) {
+	const repeatAfter = 250 * time.Millisecond
+	virtual(t, 3, func(t *testing.T, r *rig) {
+		r.all[1].link.Delay(200*time.Millisecond, 0)
+		_, owned := r.keys(200, "m1")
+		for _, key := range owned[:12] {
+			var wg sync.WaitGroup
+			read := func(m *rigMember) {
+				began := time.Now()
+				if _, err := m.cache.Get(r.within(5*time.Second), key); err != nil {
+					t.Errorf("%s on %s: %v", key, m.ID(), err)
+				}
+				if took := time.Since(began); took > 1500*time.Millisecond {
+					t.Errorf("%s on %s took %v", key, m.ID(), took)
+				}
+			}
+			wg.Go(func() { read(r.all[0]) })
+			wg.Go(func() {
+				time.Sleep(repeatAfter / 2)
+				read(r.all[2])
+			})
+			wg.Wait()
+			time.Sleep(200 * time.Millisecond)
+		}
+	})
+}
+
 func TestALinkThatLosesMessagesBreaksNoPromise(t *testing.T) {
 	stormy(t, 4, func(r *rig) {
 		r.all[1].link.Drop(0.2)
