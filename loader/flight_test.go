@@ -321,3 +321,27 @@ func BenchmarkFlight(b *testing.B) {
 		}
 	})
 }
+
+func TestWhoWatchesIsToldAndKeepsNothingAlive(t *testing.T) {
+	var g Flights[int]
+	if g.Watch("a", func(int, error) { t.Error("there was nothing to watch") }) {
+		t.Error("a flight that nobody has begun is watched")
+	}
+	f, _ := g.Join("a")
+	told := 0
+	if !g.Watch("a", func(v int, err error) {
+		if told++; v != 7 || err != nil {
+			t.Error(v, err)
+		}
+	}) || f.Waiters() != 1 {
+		t.Error("not watched, or counted as a waiter:", f.Waiters())
+	}
+	ctx := f.Context()
+	f.Leave()
+	if ctx.Err() == nil || f.Attached() {
+		t.Error("the flight goes on for who only watches")
+	}
+	if told != 0 || !f.Land(7, nil) || told != 1 {
+		t.Error("told", told, "times")
+	}
+}

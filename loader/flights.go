@@ -55,6 +55,21 @@ func (g *Flights[T]) Peek(key string) *Flight[T] {
 	return s.flights.find(h, key)
 }
 
+// Watch has fn called with the result when the flight that is under way for the key
+// lands, as Flight.Then has, and reports whether there is one. But it counts nobody: the
+// flight goes on for the sake of those who wait for it, and may be abandoned by them.
+func (g *Flights[T]) Watch(key string, fn func(T, error)) bool {
+	s, h := g.stripe(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.flights.find(h, key)
+	if f == nil {
+		return false
+	}
+	f.calls = append(f.calls, &call[T]{fn: fn})
+	return true
+}
+
 // JoinIf counts the caller as a waiter of the flight that is under way for the
 // key if ok says so, and returns nil otherwise. ok is called with a lock held:
 // it may call the flight's Key, Phase and Attached, and nothing else of it or of

@@ -157,21 +157,26 @@ func (c *core) pull(key, from string, tries int, done func(pulled bool)) {
 		done(false)
 		return
 	}
-	f, lead := c.owns.Join(key)
-	if lead {
-		f.Pin()
-		f.SetPhase(phaseTaking)
-	}
-	f.Then(func(_ outcome, err error) {
-		if !lead && err != nil && tries > 0 {
+	// Another's offer is not worth a load, as somebody who waits would be.
+	if c.owns.Watch(key, func(_ outcome, err error) {
+		if err != nil && tries > 0 {
 			c.pull(key, from, tries-1, done)
 			return
 		}
-		done(lead && err == nil)
-	})
-	if lead {
-		c.takeOver(f, c.store.Begin(key), from, "", true)
+		done(false)
+	}) {
+		return
 	}
+	f, lead := c.owns.Join(key)
+	if !lead { // it has begun just now
+		f.Leave()
+		c.pull(key, from, tries, done)
+		return
+	}
+	f.Pin()
+	f.SetPhase(phaseTaking)
+	f.Then(func(_ outcome, err error) { done(err == nil) })
+	c.takeOver(f, c.store.Begin(key), from, "", true)
 }
 
 // keepOwn keeps what a flight of this member as owner has found: as owned while the

@@ -186,6 +186,7 @@ func TestConcurrentSetsLeaveOneOfThemOrNone(t *testing.T) {
 			key := fmt.Sprint("k", round)
 			keys = append(keys, key)
 			var wg sync.WaitGroup
+			before := o.Loads()
 			for i, c := range caches {
 				wg.Go(func() {
 					if err := c.Set(w.ctx, key, loader.Item[[]byte]{Value: fmt.Append(nil, "set", i)}); err != nil {
@@ -194,6 +195,9 @@ func TestConcurrentSetsLeaveOneOfThemOrNone(t *testing.T) {
 				})
 			}
 			wg.Wait()
+			if n := o.Loads() - before; n != 0 {
+				t.Errorf("round %d: %d loads, and nobody has read", round, n)
+			}
 			for got := range read(key) {
 				if got != "set0" && got != "set1" && got != "set2" && got != key+"#1" {
 					t.Errorf("round %d: %s", round, got)
