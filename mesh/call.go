@@ -41,6 +41,8 @@ type call struct {
 	parted  bool   // the member was found to be gone, and has had its last words heard out
 	hedged  bool   // its fetch has asked elsewhere meanwhile
 	again   bool   // it is among the calls and in the queue: to be repeated
+	// forgotten: nobody waits for it any more, since before it was asked. The link's lock guards it.
+	forgotten bool
 	// held: others than the link and its fetch may still look at it when it has ended.
 	held atomic.Bool
 }

@@ -132,18 +132,22 @@ func (l *link) ask(calls ...*call) { l.askAt(l.m.clock.now(), calls...) }
 func (l *link) askAt(now int64, calls ...*call) {
 	inc, waited := l.instance()
 	first := l.m.stats.questions.Add(uint64(len(calls))) - uint64(len(calls)) + 1
+	l.mu.Lock()
 	for i, k := range calls {
 		k.number = first + uint64(i)
 		k.began, k.inc, k.waited = now, inc, waited
 		k.due = now + int64(repeatAfter)
 	}
-	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
 		l.fail(calls)
 		return
 	}
-	l.queue = append(l.queue, calls...)
+	for _, k := range calls {
+		if !k.forgotten {
+			l.queue = append(l.queue, k)
+		}
+	}
 	l.mu.Unlock()
 	l.nudge()
 }
@@ -172,6 +176,11 @@ func (l *link) instance() (inc uint64, waited bool) {
 func (l *link) forget(k *call) {
 	l.mu.Lock()
 	k.held.Store(true)
+	if k.number == 0 { // who has it asked has yet to come here
+		k.forgotten = true
+		l.mu.Unlock()
+		return
+	}
 	sent := l.calls.remove(k.number)
 	for i, q := range l.queue {
 		if q == k {
