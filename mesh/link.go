@@ -283,8 +283,9 @@ func (l *link) watch(over <-chan struct{}) {
 		l.mu.Lock()
 		l.patience.held(time.Duration(now-due), now)
 		l.mu.Unlock()
-		next, idle := l.review()
-		next = min(next, l.hedge())
+		next := l.hedge() // first: what is repeated goes into another message, which is not late
+		again, idle := l.review()
+		next = min(next, again)
 		if _, counted := l.m.host.view.Load().Member(l.id); idle && !counted {
 			l.nudge() // the last call has ended since run looked: it may retire
 		}
