@@ -45,6 +45,7 @@ type ended struct {
 // accept ends the calls that an answer answers.
 func (l *link) accept(a *wire.Answer, values []byte) {
 	now := l.m.clock.now()
+	l.m.heard.Store(now)
 	over := l.m.ended[:0]
 	total := len(values)
 	takeOvers, answered := false, 0

@@ -11,7 +11,7 @@ func TestAQuestionThatIsGivenUpBeforeItIsAskedIsNotAsked(t *testing.T) {
 	l := &link{m: m, id: "a", wake: make(chan struct{}, 1)}
 	given, wanted := new(call), new(call)
 	l.forget(given)
-	l.askAt(0, given, wanted)
+	l.enqueue(0, given, wanted)
 	if !slices.Equal(l.queue, []*call{wanted}) {
 		t.Errorf("%d questions are to be sent, want the second alone", len(l.queue))
 	}

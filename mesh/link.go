@@ -69,12 +69,12 @@ type link struct {
 	wake   chan struct{} // one place: there is something to send
 	attend chan struct{} // one place: there is something to look after before watch would
 	looks  int64         // when watch looks next, guarded by mu
-	crowd  int           // questions in the last batch; run's alone
 
 	sending   sync.Mutex // held while answers are taken and sent: Leave waits for that
 	answerBuf []byte     // guarded by sending
 
-	// What the link's goroutine alone uses, again and again.
+	// asks is held by who sends questions, and guards what that uses again and again.
+	asks   sync.Mutex
 	asking wire.Ask
 	taken  []*call // of the last batch
 	buf    []byte
@@ -126,10 +126,22 @@ func (l *link) nudge() {
 
 // ask sends questions, in one message if they fit. Each one's done is called with
 // its answer, or with status 0 when the member cannot be reached.
-func (l *link) ask(calls ...*call) { l.askAt(l.m.clock.now(), calls...) }
+func (l *link) ask(calls ...*call) {
+	l.enqueue(l.m.clock.now(), calls...)
+	l.nudge()
+}
 
-// askAt is ask for who knows what time it is.
-func (l *link) askAt(now int64, calls ...*call) {
+// askOne is ask for the question of a caller who knows what time it is, and will wait for
+// its answer: if nothing else is under way the caller sends it.
+func (l *link) askOne(now int64, k *call) {
+	if alone := l.enqueue(now, k); !alone || !l.sendHere(now) {
+		l.nudge()
+	}
+}
+
+// enqueue puts questions into the queue, and reports whether nothing else has to be sent or
+// was sent with others lately.
+func (l *link) enqueue(now int64, calls ...*call) (alone bool) {
 	inc, waited := l.instance()
 	first := l.m.stats.questions.Add(uint64(len(calls))) - uint64(len(calls)) + 1
 	l.mu.Lock()
@@ -141,15 +153,16 @@ func (l *link) askAt(now int64, calls ...*call) {
 	if l.closed {
 		l.mu.Unlock()
 		l.fail(calls)
-		return
+		return false
 	}
 	for _, k := range calls {
 		if !k.forgotten {
 			l.queue = append(l.queue, k)
 		}
 	}
+	alone = len(l.queue) == 1 && l.unacked == 0 && l.inBatch <= 1
 	l.mu.Unlock()
-	l.nudge()
+	return alone
 }
 
 // seenIn is the incarnation of a link's member in a view.
@@ -221,19 +234,17 @@ func (l *link) run() {
 			return
 		case <-l.wake:
 		}
-		if l.crowd > 1 {
-			for n, i := -1, 0; i < 6; i++ {
-				l.mu.Lock()
-				m := len(l.queue)
-				l.mu.Unlock()
-				if m == n {
-					break
-				}
-				n = m
-				runtime.Gosched() // let who is about to ask this member get into the message
+		for n, i := -1, 0; i < 6; i++ {
+			l.mu.Lock()
+			m, lone := len(l.queue), l.inBatch <= 1
+			l.mu.Unlock()
+			if lone || m == n {
+				break
 			}
+			n = m
+			runtime.Gosched() // let who is about to ask this member get into the message
 		}
-		for l.flushAnswers() || l.flushQuestions() {
+		for l.flushAnswers() || l.sendQuestions() {
 		}
 		if l.retire() {
 			return

@@ -125,7 +125,7 @@ type gathering struct{ calls map[*link][]*call }
 
 func (g *gathering) ask(l *link, k *call, now int64) {
 	if g == nil {
-		l.askAt(now, k)
+		l.askOne(now, k)
 		return
 	}
 	if g.calls == nil {

@@ -56,6 +56,7 @@ type Mesh struct {
 
 	outbox  outbox
 	message atomic.Int64  // how much goes into one message
+	heard   atomic.Int64  // when anything last came for this member
 	cut     atomic.Int64  // since when the connection to NATS is lost; 0: it is not
 	ending  atomic.Bool   // Leave has begun: no new calls
 	closed  atomic.Bool   // ended: everything returns ErrClosed

@@ -3,6 +3,7 @@ package mesh
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -10,7 +11,34 @@ import (
 	"github.com/cachemesh/cachemesh/internal/wire"
 )
 
-// flushQuestions sends the next batch if it may go, and reports whether it did.
+// aliveWithin is how long ago the connection has brought something at most for a caller to
+// send a question itself. A handing over to the link's goroutine wakes up another thread, and
+// makes the get of a lone caller an eighth longer. But who sends over a connection that is
+// stuck waits for it, past any deadline: that would take a connection that has got stuck
+// just now, and has been filled since by something else.
+const aliveWithin = int64(10 * time.Millisecond)
+
+// sendHere has a caller send what is in the queue, and reports whether it did.
+func (l *link) sendHere(now int64) bool {
+	if now-l.m.heard.Load() > aliveWithin || !l.asks.TryLock() {
+		return false
+	}
+	sent := l.flushQuestions()
+	l.asks.Unlock()
+	if sent {
+		l.lookAfter()
+	}
+	return sent
+}
+
+// sendQuestions is flushQuestions for the link's goroutine.
+func (l *link) sendQuestions() bool {
+	l.asks.Lock()
+	defer l.asks.Unlock()
+	return l.flushQuestions()
+}
+
+// flushQuestions sends the next batch if it may go, and reports whether it did. asks is held.
 func (l *link) flushQuestions() bool {
 	now, limit := l.m.clock.now(), l.m.maxMessage()
 	l.mu.Lock()
@@ -27,7 +55,7 @@ func (l *link) flushQuestions() bool {
 		n++
 	}
 	taken := append(l.taken[:0], l.queue[:n]...)
-	l.taken, l.crowd = taken, n
+	l.taken = taken
 	l.queue = slices.Delete(l.queue, 0, n)
 	l.batch++
 	ask := &l.asking

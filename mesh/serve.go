@@ -36,6 +36,7 @@ func (m *Mesh) onAsk(msg *nats.Msg) {
 		}
 		return
 	}
+	m.heard.Store(by.received)
 	m.backlog.came(by.received)
 	if ask.To != 0 && ask.To != m.host.inc() {
 		m.refuse(by, ask)
