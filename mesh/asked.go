@@ -6,6 +6,7 @@ package mesh
 type asked struct {
 	slots []askedSlot // a power of two of them, half of them empty at least
 	n     int
+	away  int // calls that are not where they belong, for others were there: mostly none
 }
 
 // askedSlot has its call's number beside it, so that who probes need not look at the call.
@@ -36,7 +37,7 @@ func (a *asked) get(number uint64) *call {
 func (a *asked) put(k *call) {
 	if 2*(a.n+1) > len(a.slots) {
 		old := a.slots
-		a.slots, a.n = make([]askedSlot, max(leastAsked, 2*len(old))), 0
+		a.slots, a.n, a.away = make([]askedSlot, max(leastAsked, 2*len(old))), 0, 0
 		for _, o := range old {
 			if o.k != nil {
 				a.put(o.k)
@@ -49,6 +50,9 @@ func (a *asked) put(k *call) {
 	}
 	if a.slots[i].k == nil {
 		a.n++
+		if i != a.at(k.number) {
+			a.away++
+		}
 	}
 	a.slots[i] = askedSlot{k.number, k}
 }
@@ -66,8 +70,11 @@ func (a *asked) remove(number uint64) bool {
 		return false
 	}
 	a.n--
+	if i != a.at(number) {
+		a.away--
+	}
 	// What follows moves up, where it still is no further ahead than where it belongs.
-	for j := i; ; {
+	for j := i; a.away > 0; {
 		j = a.at(uint64(j) + 1)
 		if a.slots[j].k == nil {
 			break
@@ -75,6 +82,9 @@ func (a *asked) remove(number uint64) bool {
 		home := a.at(a.slots[j].number)
 		if a.at(uint64(j-home)) >= a.at(uint64(j-i)) {
 			a.slots[i] = a.slots[j]
+			if i == home {
+				a.away--
+			}
 			i = j
 		}
 	}

@@ -35,6 +35,15 @@ func TestAskedFindsWhatAMapWould(t *testing.T) {
 			t.Fatalf("step %d: %d are counted, want %d", step, a.len(), len(want))
 		}
 	}
+	away := 0
+	for i, slot := range a.slots {
+		if slot.k != nil && i != a.at(slot.number) {
+			away++
+		}
+	}
+	if a.away != away {
+		t.Errorf("%d are said not to be where they belong, and %d are", a.away, away)
+	}
 	for n, k := range want {
 		if a.get(n) != k {
 			t.Errorf("%d is lost", n)

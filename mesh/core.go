@@ -74,6 +74,9 @@ type outcome struct {
 	// cause is why value is answered although it is not what was asked for: the load
 	// failed, and value is held. Who asked for a load gets the cause.
 	cause error
+	// at is when it came from another member, so that who has waited for it need not look
+	// at the clock; 0: nobody has noted.
+	at int64
 	// lease is the flight in whose memory value is; nil where it stays whatever happens.
 	lease *flight
 }

@@ -157,7 +157,7 @@ func (r *fetch) answered(a *reply) {
 		v := &r.value
 		c.receive(v, a, now)
 		v = r.newest(v, now)
-		out := outcome{value: v, source: Owner}
+		out := outcome{value: v, source: Owner, at: now}
 		switch {
 		case a.result.Flags&wire.FlagNoKeep != 0:
 			out.source = Bypass

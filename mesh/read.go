@@ -177,7 +177,10 @@ func (c *core) settleRead(ctx context.Context, f *flight, o readOptions) (out ou
 		}
 		return out, errors.Is(err, errNothing), err
 	}
-	now := c.m.clock.now()
+	now := out.at
+	if now == 0 || o.maxAge > 0 {
+		now = c.m.clock.now()
+	}
 	if err := out.err(o, now); err != nil {
 		return outcome{}, false, err
 	}
