@@ -45,6 +45,7 @@ type core struct {
 	hints  hints
 	offers offers
 	queued queued
+	blank  blank
 
 	// opened is closed when the opening has been confirmed once. Until then
 	// nobody can say who owns what.
@@ -118,6 +119,7 @@ func newCore(m *Mesh, name string, o Options, cd coder) (*core, error) {
 	c.hints.init()
 	c.offers.init()
 	c.queued.init()
+	c.blank.init()
 	if m.cfg.Reader {
 		c.openedOnce.Do(func() { close(c.opened) }) // it owns nothing that needs confirming
 	}
@@ -151,6 +153,7 @@ func (c *core) dropAll() {
 }
 
 func (c *core) viewChanged(v *view) {
+	c.blank.look(v, c.name)
 	if c.share(v).self {
 		c.openedOnce.Do(func() { close(c.opened) })
 	}

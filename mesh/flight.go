@@ -34,6 +34,7 @@ func (c *core) own(key string, o readOptions) *flight {
 		f := c.owns.Replace(key)
 		f.SetPhase(phaseGathering)
 		c.startLoad(f, c.store.Begin(key), o.trace)
+		c.standIn(key, c.share(c.m.host.view.Load()))
 		return f
 	}
 	f, lead := c.owns.Join(key)
@@ -59,9 +60,10 @@ func (c *core) own(key string, o readOptions) *flight {
 	if prev := sh.previous(c.m.cfg.ID, key, now, c.youth()); prev != "" {
 		f.SetPhase(phaseTaking)
 		c.takeOver(f, fill, prev, o.trace, false)
-		return f
+	} else {
+		c.startLoad(f, fill, o.trace)
 	}
-	c.startLoad(f, fill, o.trace)
+	c.standIn(key, sh)
 	return f
 }
 
@@ -78,9 +80,9 @@ func (c *core) youth() time.Duration {
 // Where prev holds nothing, for it came to own the key hardly earlier than this
 // member, it asks who held the key before prev, too. offered: prev has offered the key.
 func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string, offered bool) {
-	c.stats.takeOvers.Add(1)
 	key := f.Key()
 	var ask func(id string)
+	var asked *call
 	done := func(r reply) {
 		now := c.m.clock.now()
 		switch r.status {
@@ -111,6 +113,9 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string, offered
 			f.Land(outcome{}, r.err(key))
 			return
 		}
+		if r.result.Flags&wire.FlagBlank != 0 {
+			c.blank.said(r.from, blankPair{asked.inc, c.m.host.inc()})
+		}
 		if id := c.share(c.m.host.current(now)).earlier(c.m.cfg.ID, key, prev); r.status == wire.Nothing && !offered && id != "" {
 			prev = ""
 			ask(id)
@@ -129,12 +134,18 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string, offered
 		c.startLoad(f, fill, trace)
 	}
 	ask = func(id string) {
+		if v := c.m.host.view.Load(); !offered && c.neverHeld(c.share(v), v, id) {
+			done(reply{from: id, status: wire.Nothing})
+			return
+		}
+		c.stats.takeOvers.Add(1)
 		l := c.m.link(id)
 		if l.shunned() {
 			done(reply{from: id})
 			return
 		}
-		l.ask(c.takeOverCall(key, trace, offered, done))
+		asked = c.takeOverCall(key, trace, offered, done)
+		l.ask(asked)
 	}
 	ask(prev)
 }
@@ -157,6 +168,7 @@ func (c *core) pull(key, from string, tries int, done func(pulled bool)) {
 		done(false)
 		return
 	}
+	c.blank.use()
 	// Another's offer is not worth a load, as somebody who waits would be.
 	if c.owns.Watch(key, func(_ outcome, err error) {
 		if err != nil && tries > 0 {

@@ -231,6 +231,7 @@ func (c *core) ready(ctx context.Context) (waited bool, err error) {
 // join joins the flight for key that a caller here waits for, or starts one. A first
 // question to its owner goes to g, if there is one. now is a moment since ctx was last waited for.
 func (c *core) join(ctx context.Context, key string, o readOptions, now int64, g *gathering) (*flight, error) {
+	c.blank.use()
 	if o.bypass && c.loader.one != nil {
 		return c.own(key, o), nil
 	}

@@ -130,6 +130,7 @@ func (c *core) serve(by asker, q *wire.Question) (res wire.Result, value []byte,
 		id := askedID{by.id, by.inc, q.Number}
 		if _, fresh := c.m.serving.begin(id); fresh {
 			number := q.Number
+			c.blank.unsaid(by.id)
 			c.pull(string(q.Key), by.id, pullTries, func(pulled bool) {
 				res := wire.Result{Status: wire.Pulled}
 				if !pulled {
@@ -168,6 +169,7 @@ func (c *core) serveOpened(by asker, asked *wire.Question) {
 func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) {
 	key, self := stringOf(q.Key), c.m.cfg.ID // in the message's memory, for as long as nobody keeps it
 	c.stats.served.Add(1)
+	c.blank.use()
 	first := ""
 	if hinted := c.hints.get(key, by.received); hinted != "" && hinted != by.id && !contains(q.RuledOut, hinted) {
 		first = hinted
@@ -294,7 +296,11 @@ func (c *core) serveTakeOver(by asker, q *wire.Question) (wire.Result, []byte, b
 	f := c.owns.JoinIf(key, func(f *flight) bool { return f.Phase() >= phaseGathering })
 	if f == nil {
 		c.m.serving.end(id)
-		return wire.Result{Status: wire.Nothing}, nil, true
+		res := wire.Result{Status: wire.Nothing}
+		if c.blank.before(by.id, by.inc) {
+			res.Flags = wire.FlagBlank
+		}
+		return res, nil, true
 	}
 	c.serveFlight(by, q.Number, f, readOptions{})
 	return wire.Result{}, nil, false

@@ -70,6 +70,7 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 	if len(key) == 0 || len(key) > maxKey {
 		return badKey(key)
 	}
+	c.blank.use()
 	since := c.store.Begin(key) // what is invalidated from here on overtakes this value
 	defer since.End()
 	now := c.m.clock.now()

@@ -100,6 +100,7 @@ const (
 	FlagNoKeep                   // not to be kept
 	FlagLimit                    // Failed: the load timed out at LoadTimeout
 	FlagQueued                   // Working: the load has not got its turn yet
+	FlagBlank                    // Nothing, to a take-over: nothing that the asker owns was ever held
 )
 
 // Answer is one part of the answers to a batch. The values of its results
