@@ -13,7 +13,7 @@ import (
 
 // aliveWithin is how long ago the connection has brought something at most for a caller to
 // send a question itself. A handing over to the link's goroutine wakes up another thread, and
-// makes the get of a lone caller an eighth longer. But who sends over a connection that is
+// makes the get of a lone caller up to an eighth longer. But who sends over a connection that is
 // stuck waits for it, past any deadline: that would take a connection that has got stuck
 // just now, and has been filled since by something else.
 const aliveWithin = int64(10 * time.Millisecond)
