@@ -27,7 +27,11 @@ func (c *core) readAll(ctx context.Context, keys []string, o readOptions) map[st
 	results := make(map[string]readResult, len(keys))
 	o.began = c.m.clock.now()
 	var misses []string
-	for _, key := range keys {
+	near := 0 // keys of which what is held has been brought near
+	for i, key := range keys {
+		if i == near && len(keys) > 1 {
+			near += c.bring(keys[i:])
+		}
 		if _, twice := results[key]; twice {
 			continue
 		}

@@ -75,7 +75,11 @@ func (m *Mesh) serve(by asker, ask *wire.Ask) {
 	}
 	defer p.done() // before the loads: who asks learns that the questions have come
 	var c *core    // of the question before
+	near := 0      // questions of which what is held has been brought near
 	for i := range ask.Questions {
+		if i == near && len(ask.Questions) > 1 {
+			near += m.bringAsked(ask, i)
+		}
 		q := &ask.Questions[i]
 		var res wire.Result
 		var value []byte

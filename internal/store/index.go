@@ -45,6 +45,16 @@ func (x *index) find(h uint64) *Value {
 	}
 }
 
+// touch reads the slot where the value for h is or nearly is.
+func (x *index) touch(h uint64) uint64 {
+	p := x.table.Load()
+	if p == nil {
+		return 0
+	}
+	t := *p
+	return t[h&uint64(len(t)-1)].hash.Load()
+}
+
 // put puts v in. What there was for its hash has been removed. The stripe is locked.
 func (x *index) put(h uint64, v *Value) {
 	p := x.table.Load()

@@ -24,17 +24,17 @@ type Value struct {
 	Expires  int64               // fresh until then; math.MaxInt64 means for ever
 	Began    int64               // when its load began, on the host's monotonic clock, in ns
 	Heat     atomic.Uint64       // how often others ask for the key; the host's to count
-	Renewal  atomic.Int64        // what is to be known of the load that renews it; the host's
+	Origin   *Origin             // what its origin said of it; nil: nothing
 	Replica  bool                // counted as a replica
 	NotFound bool                // a remembered absence
 	guest    bool                // charged to the budget for replicas, whatever it is by now
 	place    place               // guarded by the segment's mutex
 	Reads    atomic.Uint32       // reads of a replica; the host's to count
 
-	key    string
-	Owner  string  // the member that gave the value
-	Origin *Origin // what its origin said of it; nil: nothing
-	Cost   int64   // bytes charged beside key and overhead; 0 means len(Data)
+	key     string
+	Owner   string       // the member that gave the value
+	Renewal atomic.Int64 // what is to be known of the load that renews it; the host's
+	Cost    int64        // bytes charged beside key and overhead; 0 means len(Data)
 
 	prev, next *Value // in its queue; guarded by the segment's mutex
 }
