@@ -4,9 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/cespare/xxhash/v2"
-	rendezvous "github.com/dgryski/go-rendezvous"
 )
 
 // Version is the version of the hash. Members announce it; it changes whenever
@@ -36,13 +33,9 @@ type Set struct {
 	// only is the owner of everything in a set of one member.
 	only string
 
-	// ring ranks the units of weight. It is nil when the set has fewer than two
-	// members. It is never modified: go-rendezvous is safe only for reading.
-	ring *rendezvous.Rendezvous
-
-	// memberOf maps a unit of weight to its member's ID. It is nil when every
-	// weight is 1, for then each unit is named as its member.
-	memberOf map[string]string
+	// ranked are the members' units of weight. There are none when the set has
+	// fewer than two members.
+	ranked units
 
 	// remembered holds sets without some members. It is nil in sets that
 	// Without returned, so that remembering cannot pile up.
@@ -61,14 +54,10 @@ func New(members ...Member) *Set {
 // empty. Any string is a key. Owner does not allocate; it takes time in
 // proportion to the sum of the weights.
 func (s *Set) Owner(key string) string {
-	if s.ring == nil {
+	if len(s.members) < 2 {
 		return s.only
 	}
-	unit := s.ring.Lookup(key)
-	if s.memberOf == nil {
-		return unit
-	}
-	return s.memberOf[unit]
+	return s.ranked.first(key)
 }
 
 // Members returns the members, ordered by ID, with the weights that count. The
@@ -119,37 +108,20 @@ func build(members []Member) *Set {
 		s.only = members[0].ID
 		return s
 	}
-	units := make([]string, 0, len(members))
-	weighted := false
+	taken := make(map[string]bool, len(members))
 	for _, m := range members {
-		units = append(units, m.ID)
-		weighted = weighted || m.Weight > 1
+		s.ranked.add(m.ID, m.ID)
+		taken[m.ID] = true
 	}
-	if weighted {
-		units = s.addUnits(units)
-	}
-	s.ring = rendezvous.New(units, xxhash.Sum64String)
-	return s
-}
-
-// addUnits appends the units of weight beyond each member's first and records
-// whose each unit is. The first unit of a member is named by its ID, so that a
-// member of weight 1 has the same keys in a weighted set as beside others of
-// weight 1; the others are "ID#1", "ID#2" and so on.
-func (s *Set) addUnits(units []string) []string {
-	s.memberOf = make(map[string]string, len(units))
-	for _, id := range units {
-		s.memberOf[id] = id
-	}
-	for _, m := range s.members {
+	// The first unit of a member is named by its ID, so that a member of weight 1 has the same
+	// keys in a weighted set as beside others of weight 1; the others are "ID#1", "ID#2" and so
+	// on. One that is also the ID of a member is that member's.
+	for _, m := range members {
 		for n := 1; n < m.Weight; n++ {
-			unit := m.ID + "#" + strconv.Itoa(n)
-			if _, taken := s.memberOf[unit]; taken {
-				continue // there is a member with this very ID: it has the unit
+			if unit := m.ID + "#" + strconv.Itoa(n); !taken[unit] {
+				s.ranked.add(unit, m.ID)
 			}
-			s.memberOf[unit] = m.ID
-			units = append(units, unit)
 		}
 	}
-	return units
+	return s
 }
