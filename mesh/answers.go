@@ -88,17 +88,18 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 		takeOvers = takeOvers || k.kind == wire.AskTakeOver
 		over = append(over, e)
 	}
+	l.more = a.Flags&wire.AnswerMore != 0
 	if a.Batch != 0 {
 		l.received(a.Batch, answered, now)
 	}
-	more := len(l.queue) > 0
+	next := len(l.queue) > 0 && !l.more
 	l.mu.Unlock()
 	if takeOvers {
 		l.endTogether(over, now)
 	} else {
 		l.end(over, now)
 	}
-	if more {
+	if next {
 		l.nudge()
 	}
 	clear(over)

@@ -22,7 +22,7 @@ const (
 	// more: a client that moves to another server is gone for some milliseconds.
 	secondTry = 15 * time.Millisecond
 	// ackPatience is how long the next batch waits for the last one to have
-	// been received.
+	// been received, and for the parts of its answer that have been announced.
 	ackPatience = 20 * time.Millisecond
 	// lastWords is how long the answers of a member that is gone may take: it sent
 	// them before it said so, but on another subject.
@@ -33,7 +33,8 @@ const (
 
 const (
 	batchQuestions = 1024      // most questions in a message
-	answerPart     = 60 << 10  // of values in one part of an answer, about
+	answerPart     = 33 << 10  // of values in one part of an answer, about: what has 32 KiB, nats.go sends at once
+	gatherMost     = 256 << 10 // of values before the last part for which the next batch waits
 	aliasShare     = 2         // a value that is a smaller share of its message is copied out
 	inlineMost     = 256 << 10 // a larger value is pulled in pieces
 )
@@ -53,6 +54,7 @@ type link struct {
 	pieces  int        // pieces that are on their way
 	batch   uint64     // numbers batches
 	unacked uint64     // the batch that has not been received yet, as far as is known
+	more    bool       // another part of an answer has been announced since the last batch
 	inBatch int        // questions in the last batch
 	sentAt  int64      // of it
 	refused int        // "no responders" in a row

@@ -21,6 +21,7 @@ type part struct {
 	total   int // bytes of values in all its messages
 	limit   int // of a message
 	sent    bool
+	ending  bool // nothing follows at once
 	buf     []byte
 }
 
@@ -34,6 +35,7 @@ func newPart(m *Mesh, by asker, batch uint64) *part {
 
 // done sends what is left, and gives the memory back.
 func (p *part) done() {
+	p.ending = true
 	p.send()
 	p.m = nil
 	parts.Put(p)
@@ -73,6 +75,9 @@ func (p *part) send() {
 		return
 	}
 	a := &wire.Answer{Inc: p.m.host.inc(), To: p.by.inc, Batch: p.batch, Results: p.results}
+	if !p.ending && p.total < gatherMost {
+		a.Flags = wire.AnswerMore
+	}
 	p.buf = p.m.sendAnswer(p.buf, p.by.id, a, p.values)
 	clear(p.results)
 	clear(p.values)

@@ -42,7 +42,7 @@ func (l *link) sendQuestions() bool {
 func (l *link) flushQuestions() bool {
 	now, limit := l.m.clock.now(), l.m.maxMessage()
 	l.mu.Lock()
-	if len(l.queue) == 0 || l.unacked != 0 && now-l.sentAt < int64(ackPatience) || !l.m.connected() {
+	if len(l.queue) == 0 || l.gathers(now) || !l.m.connected() {
 		l.mu.Unlock()
 		return false
 	}
@@ -75,7 +75,7 @@ func (l *link) flushQuestions() bool {
 		k.due = now + int64(repeatAfter)
 		l.calls.put(k)
 	}
-	l.unacked, l.sentAt = l.batch, now
+	l.unacked, l.more, l.sentAt = l.batch, false, now
 	l.patience.sent(l.batch, now)
 	l.mu.Unlock() // from here on a call of taken may be answered, if it had been sent before
 
@@ -98,6 +98,13 @@ func (l *link) flushQuestions() bool {
 		l.giveUp(taken)
 	}
 	return true // what else is not sent is sent again
+}
+
+// gathers reports whether the next batch waits for more questions: the member has yet to
+// receive the last one, or another part of its answers is about to bring askers of further
+// questions. The lock is held.
+func (l *link) gathers(now int64) bool {
+	return (l.unacked != 0 || l.more) && now-l.sentAt < int64(ackPatience)
 }
 
 // giveUp ends calls whose message cannot be sent.

@@ -96,6 +96,8 @@ func (r *reader) answer(m *Answer) {
 					r.result(&m.Results[i])
 				}
 			}
+		case 5:
+			m.Flags = uint8(r.small(math.MaxUint8))
 		default:
 			r.skip(1)
 		}

@@ -50,6 +50,7 @@ func samples() map[string]sample {
 		"ask":           {msg: askSample(applied, records)},
 		"answer":        {answerSample(), [][]byte{[]byte("first"), nil, []byte("second")}},
 		"answer-alone":  {msg: &Answer{Inc: 1, To: 2, Batch: 3}},
+		"answer-more":   {msg: &Answer{Inc: 1, To: 2, Batch: 3, Flags: AnswerMore, Results: []Result{{Number: 6, Status: Nothing}}}},
 	}
 }
 

@@ -110,7 +110,7 @@ func (r random) ask() *Ask {
 
 // answer returns an answer and its values, one for each result.
 func (r random) answer() (*Answer, [][]byte) {
-	a := &Answer{Inc: r.positive(), To: r.positive(), Batch: r.uint()}
+	a := &Answer{Inc: r.positive(), To: r.positive(), Batch: r.uint(), Flags: uint8(r.uint())}
 	var values [][]byte
 	a.Results = list(r, func() Result {
 		var value []byte

@@ -125,6 +125,7 @@ func (w *writer) answer(m *Answer) {
 			w.result(&m.Results[i])
 		}
 	}
+	w.uint(at, 5, uint64(m.Flags))
 }
 
 func (w *writer) result(s *Result) {

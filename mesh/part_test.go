@@ -1,0 +1,56 @@
+package mesh
+
+import (
+	"testing"
+
+	"github.com/cachemesh/cachemesh/internal/wire"
+)
+
+func TestTheNextBatchWaitsForThePartsThatHaveBeenAnnounced(t *testing.T) {
+	m := &Mesh{clock: newClock(false), host: &host{}}
+	waiting := &call{}
+	l := &link{m: m, id: "a", wake: make(chan struct{}, 1), queue: []*call{waiting}}
+	woken := func() bool {
+		select {
+		case <-l.wake:
+			return true
+		default:
+			return false
+		}
+	}
+	batch := func(sentAt int64) {
+		l.batch++
+		l.unacked, l.more, l.sentAt = l.batch, false, sentAt
+	}
+	part := func(a wire.Answer) (goes bool) {
+		t.Helper()
+		l.accept(&a, nil)
+		goes = !l.gathers(l.sentAt)
+		if got := woken(); got != goes {
+			t.Errorf("the link is woken: %v, and the next batch may go: %v", got, goes)
+		}
+		return goes
+	}
+
+	batch(m.clock.now())
+	if !l.gathers(l.sentAt) {
+		t.Error("the next batch goes before the last one has been received")
+	}
+	if part(wire.Answer{Batch: 1, Flags: wire.AnswerMore}) || part(wire.Answer{Flags: wire.AnswerMore}) {
+		t.Error("the next batch goes between two parts")
+	}
+	if !part(wire.Answer{}) {
+		t.Error("the next batch waits though the last part has come")
+	}
+
+	batch(m.clock.now())
+	part(wire.Answer{Batch: 2, Flags: wire.AnswerMore})
+	if l.gathers(l.sentAt + int64(ackPatience)) {
+		t.Error("the next batch waits for ever for a part that is lost")
+	}
+
+	batch(m.clock.now())
+	if !part(wire.Answer{Batch: 3}) {
+		t.Error("the next batch waits though all has come in one part")
+	}
+}
