@@ -44,7 +44,7 @@ func zipfRounds(ctx context.Context, p plan, kinds []kind, pattern string, round
 			if out[k.name] == nil {
 				out[k.name] = &zipfSamples{}
 			}
-			if err := zipfRound(ctx, k, pattern, pick(p, 1_500_000, 200_000), gets, uint64(round), out[k.name]); err != nil {
+			if err := zipfRound(ctx, k, pattern, pick(p, 4_000_000, 200_000), gets, uint64(round), out[k.name]); err != nil {
 				return nil, fmt.Errorf("%s: %w", k.name, err)
 			}
 		}
