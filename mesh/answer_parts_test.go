@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/cachemesh/cachemesh/internal/wire"
 	"github.com/cachemesh/cachemesh/loader"
 	"github.com/cachemesh/cachemesh/mesh"
@@ -32,12 +30,7 @@ func TestPartsOfASmallAnswerAnnounceTheNextOne(t *testing.T) {
 					ask.Questions = append(ask.Questions, wire.Question{Number: uint64(i + 1), Kind: wire.AskGet, Key: []byte(key)})
 				}
 				nc := w.conns[0]
-				answers := make(chan *nats.Msg, 100)
-				sub, err := nc.ChanSubscribe("mesh.default.ans.zz.m0", answers)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer sub.Unsubscribe()
+				answers := answersTo(t, nc, "zz", "m0")
 				data, err := wire.Append(nil, &ask)
 				if err != nil {
 					t.Fatal(err)

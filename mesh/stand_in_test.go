@@ -37,12 +37,7 @@ func TestWhoCannotReachTheOwnerIsAnsweredFromAReplica(t *testing.T) {
 		}
 
 		nc := w.conns[2]
-		answers := make(chan *nats.Msg, 16)
-		sub, err := nc.ChanSubscribe("mesh.default.ans.zz.m0", answers)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer sub.Unsubscribe()
+		answers := answersTo(t, nc, "zz", "m0")
 		number := uint64(0)
 		ask := func(q wire.Question) (wire.Result, string) {
 			t.Helper()
@@ -92,4 +87,16 @@ func TestWhoCannotReachTheOwnerIsAnsweredFromAReplica(t *testing.T) {
 			t.Errorf("after an invalidation: %v, %q", res.Status, res.Instead)
 		}
 	})
+}
+
+// answersTo gives what member from answers to who calls itself id.
+func answersTo(t *testing.T, nc *nats.Conn, id, from string) <-chan *nats.Msg {
+	t.Helper()
+	answers := make(chan *nats.Msg, 100)
+	sub, err := nc.ChanSubscribe("mesh.default.ans."+id+"."+from, answers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sub.Unsubscribe() })
+	return answers
 }
