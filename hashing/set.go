@@ -108,19 +108,15 @@ func build(members []Member) *Set {
 		s.only = members[0].ID
 		return s
 	}
-	taken := make(map[string]bool, len(members))
 	for _, m := range members {
 		s.ranked.add(m.ID, m.ID)
-		taken[m.ID] = true
 	}
 	// The first unit of a member is named by its ID, so that a member of weight 1 has the same
 	// keys in a weighted set as beside others of weight 1; the others are "ID#1", "ID#2" and so
-	// on. One that is also the ID of a member is that member's.
+	// on. One that is also the ID of a member is that member's: of equals the first ranks higher.
 	for _, m := range members {
 		for n := 1; n < m.Weight; n++ {
-			if unit := m.ID + "#" + strconv.Itoa(n); !taken[unit] {
-				s.ranked.add(unit, m.ID)
-			}
+			s.ranked.add(m.ID+"#"+strconv.Itoa(n), m.ID)
 		}
 	}
 	return s

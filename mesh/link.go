@@ -346,7 +346,7 @@ func (l *link) takeAll() []*call {
 	for k := range l.calls.each {
 		ended = append(ended, k)
 	}
-	l.queue, l.unacked = nil, 0
+	l.queue, l.unacked, l.more = nil, 0, false
 	l.patience.forget()
 	l.calls.clear()
 	return ended

@@ -110,7 +110,7 @@ type Answer struct {
 	To      uint64   `cbor:"2,keyasint"`           // the asker's
 	Batch   uint64   `cbor:"3,keyasint,omitempty"` // in the first part: the batch that has been received
 	Results []Result `cbor:"4,keyasint,omitempty"`
-	Flags   uint8    `cbor:"5,keyasint,omitempty"`
+	Flags   uint8    `cbor:"5,keyasint,omitempty"` // AnswerMore
 }
 
 // AnswerMore is a flag of an answer: another part follows at once, and a batch that is sent
