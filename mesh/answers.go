@@ -59,20 +59,28 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 		value := values[:res.Length:res.Length]
 		values = values[res.Length:]
 		k := l.calls.get(res.Number)
-		if k == nil || k.inc != 0 && k.inc != a.Inc {
+		if k == nil {
 			continue
 		}
+		if !k.asks(a.Inc) {
+			if res.Status != wire.Stranger {
+				continue
+			}
+			res = &unreached // another has come in the place of the one that was asked
+		}
 		if res.Status == wire.Working {
-			k.working, k.due = true, now+int64(probeAfter)
+			k.works(now)
 			k.waits(res.Flags&wire.FlagQueued != 0)
 			continue
 		}
-		l.calls.remove(res.Number)
+		l.calls.remove(k.number)
 		if k.batch == a.Batch {
 			answered++
 		}
-		if k.again {
-			l.queue = remove(l.queue, k)
+		l.queue.remove(k)
+		if res.Status == wire.Chunked && res.Transfer == 0 {
+			l.askAgain(k, now)
+			continue
 		}
 		e := ended{k: k, result: res, trip: max(0, time.Duration(now-k.sent)-fromMicros(res.Spent))}
 		switch res.Status {
@@ -90,14 +98,14 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 	}
 	l.more = a.Flags&wire.AnswerMore != 0
 	if a.Batch != 0 {
-		l.received(a.Batch, answered, now)
+		l.received(a, answered, now)
 	}
-	next := len(l.queue) > 0 && !l.more
+	next := l.queue.len() > 0 && !l.more
 	l.mu.Unlock()
 	if takeOvers {
-		l.endTogether(over, now)
+		l.endTogether(over, a.Inc, now)
 	} else {
-		l.end(over, now)
+		l.end(over, a.Inc, now)
 	}
 	if next {
 		l.nudge()
@@ -106,9 +114,20 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 	l.m.ended = over[:0]
 }
 
+// unreached is the result of a question that came to nobody who may answer it.
+var unreached wire.Result
+
+// askAgain puts a question that has been sent back into the queue, under its number. The lock is held.
+func (l *link) askAgain(k *call, now int64) {
+	k.sent, k.reads, k.working, k.again = 0, 0, false, false
+	k.due = now + int64(repeatAfter)
+	l.queue.push(k)
+}
+
 // received notes that the member has a batch, and has answered so many of its questions
 // in the same message. The lock is held.
-func (l *link) received(batch uint64, answered int, now int64) {
+func (l *link) received(a *wire.Answer, answered int, now int64) {
+	batch := a.Batch
 	if batch == l.unacked {
 		l.unacked = 0
 		if answered >= l.inBatch {
@@ -116,22 +135,21 @@ func (l *link) received(batch uint64, answered int, now int64) {
 		}
 	}
 	for k := range l.calls.each {
-		if k.batch == batch && !k.working {
-			k.working = true
-			k.due = now + int64(probeAfter)
+		if k.batch == batch && !k.working && k.asks(a.Inc) {
+			k.works(now)
 		}
 	}
 }
 
-// end tells who waits for them how calls have ended, by an answer that came at now. A call may serve another question
-// as soon as it has been told.
-func (l *link) end(over []ended, now int64) {
+// end tells who waits for them how calls have ended, by an answer of incarnation inc that came at now. A call may serve
+// another question as soon as it has been told.
+func (l *link) end(over []ended, inc uint64, now int64) {
 	for i := range over {
 		e := &over[i]
 		r := reply{status: e.result.Status, result: *e.result, data: e.data, shared: e.shared, from: l.id, trip: e.trip, at: now}
 		switch {
 		case r.status == wire.Chunked:
-			l.pullPieces(e.k, r)
+			l.pullPieces(e.k, r, inc)
 		case e.k.fetch != nil:
 			e.k.fetch.answered(&r)
 		default:
@@ -145,7 +163,7 @@ func (l *link) end(over []ended, now int64) {
 
 // endTogether is end where some are take-overs: what has to be loaded after this
 // message is loaded together.
-func (l *link) endTogether(over []ended, now int64) {
+func (l *link) endTogether(over []ended, inc uint64, now int64) {
 	var loads []*core
 	for i := range over {
 		if k := over[i].k; k.kind == wire.AskTakeOver {
@@ -153,7 +171,7 @@ func (l *link) endTogether(over []ended, now int64) {
 			loads = append(loads, k.core)
 		}
 	}
-	l.end(over, now)
+	l.end(over, inc, now)
 	for _, c := range loads {
 		c.batch.release()
 	}

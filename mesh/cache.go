@@ -123,7 +123,7 @@ func (c *Cache[V]) alive() error {
 // Get returns the value of key: from memory here, or from its owner, which loads it
 // if need be. The wait ends with ctx; what others wait for goes on. Bytes and strings are
 // shared with other readers, and nobody may change them; what another member has sent
-// may be a part of a message of up to 60 KiB, so clone what is small and kept for long.
+// may be a part of a message of some 32 KiB, so clone what is small and kept for long.
 //
 // Errors: *LoadError with the origin's error, where errors.Is(err, ErrNotFound)
 // says that there is no such key; ErrBadKey, ErrTooLarge, ErrOverloaded, ErrNoOwner,

@@ -20,28 +20,31 @@ type call struct {
 	reads    uint32
 	trace    string
 	ruledOut []string
+	brief    bool // worth briefPatience, until the member says that it has come
 	transfer uint64
 	offset   int64
 	length   int64
 
-	// fetch is told of the end, where the call is one of a fetch; else done is.
-	// Both are called once, from a goroutine that must not be blocked.
+	// fetch is told of the end, where the call is one of a fetch; else done is:
+	// once, from a goroutine that must not be blocked.
 	fetch *fetch
 	done  func(reply)
 
 	number  uint64
-	inc     uint64 // of the instance that is asked; 0: whoever has the ID
-	waited  bool   // that instance was waited for when it was asked
-	began   int64  // when it was asked
-	sent    int64  // when it was first sent; 0: not yet
-	due     int64  // when it is looked at again
-	batch   uint64 // that it was last sent in
-	working bool   // the member has it and is at work, as it has said since it was last sent
-	taken   bool   // it has said so before
-	parted  bool   // the member was found to be gone, and has had its last words heard out
-	hedged  bool   // its fetch has asked elsewhere meanwhile
-	again   bool   // it is among the calls and in the queue: to be repeated
-	// forgotten: nobody waits for it any more, since before it was asked. The link's lock guards it.
+	inc     uint64   // of the instance that is asked; 0: whoever has the ID. Before it is asked, 0: the one that is known then
+	waited  bool     // that instance was waited for when it was asked
+	began   int64    // when it was asked
+	sent    int64    // when it was first sent; 0: not yet
+	due     int64    // when it is looked at again
+	batch   uint64   // that it was last sent in
+	place   uint64   // in the link's queue; 0: it is not in it
+	working bool     // the member has it and is at work, as it has said since it was last sent
+	taken   bool     // it has said so before
+	parted  bool     // the member was found to be gone, and has had its last words heard out
+	hedged  bool     // its fetch has asked elsewhere meanwhile
+	again   bool     // it is among the calls and in the queue: to be repeated
+	pull    *pulling // it has been answered, with what is on its way in pieces; guarded by the link's lock
+	// forgotten: nobody waits for it any more. The link's lock guards it.
 	forgotten bool
 	// held: others than the link and its fetch may still look at it when it has ended.
 	held atomic.Bool
@@ -57,6 +60,15 @@ func (k *call) end(r reply) {
 	}
 }
 
+// asks reports whether the question is for that incarnation.
+func (k *call) asks(inc uint64) bool { return k.inc == 0 || k.inc == inc }
+
+// works notes that the member is at work on it: whoever says so for ever is not waited for any longer.
+func (k *call) works(now int64) {
+	k.working = true
+	k.due = min(now+int64(probeAfter), max(now, k.began+int64(k.limit()))+1)
+}
+
 // waits notes whether the load asked for waits for its turn.
 func (k *call) waits(queued bool) {
 	if k.fetch == nil {
@@ -67,6 +79,31 @@ func (k *call) waits(queued bool) {
 		phase = phaseQueued
 	}
 	k.fetch.f.SetPhase(phase)
+}
+
+// patience is how long it may be on its way before something is done about it.
+func (k *call) patience() time.Duration {
+	if k.brief {
+		return briefPatience
+	}
+	return repeatAfter
+}
+
+// limit is how long it may take in all.
+func (k *call) limit() time.Duration {
+	if k.core != nil {
+		return callSlack + k.core.opts.LoadTimeout
+	}
+	return callSlack
+}
+
+// size is the most that its question takes in a message.
+func (k *call) size() int {
+	size := wire.QuestionBytes + len(k.key) + len(k.trace)
+	for _, id := range k.ruledOut {
+		size += len(id) + wire.NameBytes
+	}
+	return size
 }
 
 // reply is what a call ends with. Status 0: the member cannot be reached.

@@ -36,3 +36,27 @@ func (m *Mesh) Hear(msg *nats.Msg) { m.onControl(msg) }
 
 // Incarnation is this member's present one.
 func (m *Mesh) Incarnation() uint64 { return m.host.inc() }
+
+// PullsFrom is how many values are being pulled from another member.
+func (m *Mesh) PullsFrom(id string) int {
+	l := m.link(id)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.pulls) + l.pieces
+}
+
+// ForgetPulls has this member forget what others pull from it.
+func (m *Mesh) ForgetPulls() { m.transfers.clear() }
+
+// MistakeIncarnation has this member take another for an incarnation that it is not.
+func (m *Mesh) MistakeIncarnation(id string) {
+	v := m.host.view.Load()
+	m.link(id).seen.Store(&seenIn{v, v.incs[id] + 1})
+}
+
+// WaitToBeTold is how many loads others are to be told of when they begin.
+func (c *Cache[V]) WaitToBeTold() int {
+	c.c.queued.mu.Lock()
+	defer c.c.queued.mu.Unlock()
+	return len(c.c.queued.asks)
+}

@@ -239,8 +239,13 @@ func (r *fetch) keep(v *storeValue, shared, hot bool, now int64) {
 		held = c.store.Peek(key)
 	}
 	shown := held != nil && held.Until > now // a reader here may have seen it
-	if !hot && !shown || !c.m.host.view.Load().Joined || c.m.host.fenced(now) {
+	if !hot && !shown {
 		r.fill.End()
+		return
+	}
+	if !c.m.host.view.Load().Joined || c.m.host.fenced(now) {
+		r.fill.End()
+		c.supersede(key, v)
 		return
 	}
 	n := copyValue(v)
@@ -251,6 +256,8 @@ func (r *fetch) keep(v *storeValue, shared, hot bool, now int64) {
 	n.View.Store(c.m.host.view.Load().Number)
 	if n.Until > now && r.fill.Keep(n, now) {
 		c.stats.replicas.Add(1)
+	} else {
+		c.supersede(key, v)
 	}
 	r.fill.End()
 }

@@ -57,9 +57,12 @@ func (c *core) own(key string, o readOptions) *flight {
 		}
 	}
 	sh := c.share(c.m.host.current(now))
-	if prev := sh.previous(c.m.cfg.ID, key, now, c.youth()); prev != "" {
+	if owner := sh.owners.Owner(key); owner != c.m.cfg.ID && owner != "" && !o.isolated && c.m.link(owner).lively(now) {
 		f.SetPhase(phaseTaking)
-		c.takeOver(f, fill, prev, o.trace, false)
+		c.takeOver(f, fill, owner, o.trace, standsIn)
+	} else if prev := sh.previous(c.m.cfg.ID, key, now, c.youth()); prev != "" {
+		f.SetPhase(phaseTaking)
+		c.takeOver(f, fill, prev, o.trace, newlyOwns)
 	} else {
 		c.startLoad(f, fill, o.trace)
 	}
@@ -76,10 +79,19 @@ func (c *core) youth() time.Duration {
 	return time.Hour
 }
 
+// Why a member takes a key over from another.
+type why uint8
+
+const (
+	newlyOwns why = iota // it may have come to own the key newly, and the other held it before
+	standsIn             // the other owns the key, and who asks here could not reach it
+	isOffered            // the other has offered it
+)
+
 // takeOver asks prev for what it holds or is loading, before this member loads.
 // Where prev holds nothing, for it came to own the key hardly earlier than this
-// member, it asks who held the key before prev, too. offered: prev has offered the key.
-func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string, offered bool) {
+// member, it asks who held the key before prev, too.
+func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string, as why) {
 	key := f.Key()
 	var ask func(id string)
 	var asked *call
@@ -116,25 +128,27 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string, offered
 		if r.result.Flags&wire.FlagBlank != 0 {
 			c.blank.said(r.from, blankPair{asked.inc, c.m.host.inc()})
 		}
-		if id := c.share(c.m.host.current(now)).earlier(c.m.cfg.ID, key, prev); r.status == wire.Nothing && !offered && id != "" {
+		if id := c.share(c.m.host.current(now)).earlier(c.m.cfg.ID, key, prev); r.status == wire.Nothing && as != isOffered && id != "" {
 			prev = ""
 			ask(id)
 			return
 		}
 		if v := c.store.Get(key, now); v != nil && c.stands(v, now) { // a Set has put it meanwhile
 			fill.End()
+			c.queued.take(f)
 			f.Land(outcome{value: v, source: sourceOf(v)}, nil)
 			return
 		}
-		if offered && f.Waiters() <= 1 { // only who offers waits: that is worth no load
+		if as == isOffered && f.Waiters() <= 1 { // only who offers waits: that is worth no load
 			fill.End()
+			c.queued.take(f)
 			f.Land(outcome{}, errNothing)
 			return
 		}
 		c.startLoad(f, fill, trace)
 	}
 	ask = func(id string) {
-		if v := c.m.host.view.Load(); !offered && c.neverHeld(c.share(v), v, id) {
+		if v := c.m.host.view.Load(); as == newlyOwns && c.neverHeld(c.share(v), v, id) {
 			done(reply{from: id, status: wire.Nothing})
 			return
 		}
@@ -144,16 +158,19 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string, offered
 			done(reply{from: id})
 			return
 		}
-		asked = c.takeOverCall(key, trace, offered, done)
+		asked = c.takeOverCall(key, trace, as, done)
 		l.ask(asked)
+		if as == standsIn { // who looks after the link would look later
+			l.lookNow()
+		}
 	}
 	ask(prev)
 }
 
 // takeOverCall is the question of takeOver.
-func (c *core) takeOverCall(key, trace string, offered bool, done func(reply)) *call {
-	k := &call{core: c, key: key, kind: wire.AskTakeOver, trace: trace, done: done}
-	if !offered && c.share(c.m.host.view.Load()).owners.Owner(key) == c.m.cfg.ID {
+func (c *core) takeOverCall(key, trace string, as why, done func(reply)) *call {
+	k := &call{core: c, key: key, kind: wire.AskTakeOver, trace: trace, done: done, brief: as == standsIn}
+	if as == newlyOwns && c.share(c.m.host.view.Load()).owners.Owner(key) == c.m.cfg.ID {
 		k.flags = wire.FlagOwner // else it was offered the key, or acts for an owner that cannot be reached
 	}
 	return k
@@ -188,7 +205,7 @@ func (c *core) pull(key, from string, tries int, done func(pulled bool)) {
 	f.Pin()
 	f.SetPhase(phaseTaking)
 	f.Then(func(_ outcome, err error) { done(err == nil) })
-	c.takeOver(f, c.store.Begin(key), from, "", true)
+	c.takeOver(f, c.store.Begin(key), from, "", isOffered)
 }
 
 // keepOwn keeps what a flight of this member as owner has found: as owned while the
@@ -199,11 +216,9 @@ func (c *core) keepOwn(fill *store.Fill, key string, v *storeValue, now int64) b
 		fill.End()
 		return false
 	}
-	if vw.Fenced(now) { // and no key goes back to an older load on one member
+	if vw.Fenced(now) {
 		fill.End()
-		if held := c.store.Peek(key); held != nil && held.Began < v.Began {
-			c.store.Drop(key)
-		}
+		c.supersede(key, v)
 		return false
 	}
 	if c.share(vw).owners.Owner(key) != c.m.cfg.ID {
@@ -213,11 +228,16 @@ func (c *core) keepOwn(fill *store.Fill, key string, v *storeValue, now int64) b
 	if fill.Keep(v, now) {
 		return true
 	}
-	// What memory has no room for must not leave an older value in its place.
+	c.supersede(key, v)
+	return false
+}
+
+// supersede drops what is held where v, which is not kept, is newer: no key goes back to
+// an older load on one member.
+func (c *core) supersede(key string, v *storeValue) {
 	if held := c.store.Peek(key); held != nil && held.Began < v.Began && held.Version() <= v.Version() {
 		c.store.Drop(key)
 	}
-	return false
 }
 
 // received makes a value of an answer. The whole round trip, less what the

@@ -144,10 +144,10 @@ func (l *link) hedge() time.Duration {
 	}
 	for _, k := range ended {
 		l.calls.remove(k.number)
-		l.queue = remove(l.queue, k)
+		l.queue.remove(k)
 	}
 	if silent {
-		for _, k := range l.queue { // what could not be sent waits for nothing else
+		for k := range l.queue.each { // what could not be sent waits for nothing else
 			if k.fetch != nil && !k.hedged && !k.again && (turned || now-k.began >= int64(l.patience.limit())) {
 				late = append(late, k)
 			}

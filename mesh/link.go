@@ -24,6 +24,8 @@ const (
 	// ackPatience is how long the next batch waits for the last one to have
 	// been received, and for the parts of its answer that have been announced.
 	ackPatience = 20 * time.Millisecond
+	// briefPatience is how long who stands in for an owner waits for a sign of it.
+	briefPatience = 50 * time.Millisecond
 	// lastWords is how long the answers of a member that is gone may take: it sent
 	// them before it said so, but on another subject.
 	lastWords = 20 * time.Millisecond
@@ -33,7 +35,7 @@ const (
 
 const (
 	batchQuestions = 1024      // most questions in a message
-	answerPart     = 33 << 10  // of values in one part of an answer, about: what has 32 KiB, nats.go sends at once
+	answerPart     = 33000  // of results and values in one part of an answer: about the 32 KiB that nats.go reads and writes at once
 	gatherMost     = 256 << 10 // of values before the last part for which the next batch waits
 	aliasShare     = 2         // a value that is a smaller share of its message is copied out
 	inlineMost     = 256 << 10 // a larger value is pulled in pieces
@@ -47,14 +49,14 @@ type link struct {
 	id string
 
 	mu      sync.Mutex // guards all below
-	queue   []*call    // to be sent
+	queue   queue      // to be sent
 	calls   asked      // those that have been sent
 	answers []lateAnswer
 	pulls   []*pulling // values of which more pieces are to be asked for
 	pieces  int        // pieces that are on their way
 	batch   uint64     // numbers batches
 	unacked uint64     // the batch that has not been received yet, as far as is known
-	more    bool       // another part of an answer has been announced since the last batch
+	more    bool       // another part has been announced by the latest answer since the last batch
 	inBatch int        // questions in the last batch
 	sentAt  int64      // of it
 	refused int        // "no responders" in a row
@@ -149,8 +151,10 @@ func (l *link) enqueue(now int64, calls ...*call) (alone bool) {
 	l.mu.Lock()
 	for i, k := range calls {
 		k.number = first + uint64(i)
-		k.began, k.inc, k.waited = now, inc, waited
-		k.due = now + int64(repeatAfter)
+		if k.began = now; k.inc == 0 { // else it is for that instance alone
+			k.inc, k.waited = inc, waited
+		}
+		k.due = now + int64(k.patience())
 	}
 	if l.closed {
 		l.mu.Unlock()
@@ -159,10 +163,10 @@ func (l *link) enqueue(now int64, calls ...*call) (alone bool) {
 	}
 	for _, k := range calls {
 		if !k.forgotten {
-			l.queue = append(l.queue, k)
+			l.queue.push(k)
 		}
 	}
-	alone = len(l.queue) == 1 && l.unacked == 0 && l.inBatch <= 1
+	alone = l.queue.len() == 1 && l.unacked == 0 && l.inBatch <= 1
 	l.mu.Unlock()
 	return alone
 }
@@ -191,21 +195,19 @@ func (l *link) instance() (inc uint64, waited bool) {
 func (l *link) forget(k *call) {
 	l.mu.Lock()
 	k.held.Store(true)
+	k.forgotten = true
 	if k.number == 0 { // who has it asked has yet to come here
-		k.forgotten = true
 		l.mu.Unlock()
 		return
 	}
 	sent := l.calls.remove(k.number)
-	for i, q := range l.queue {
-		if q == k {
-			l.queue = append(l.queue[:i], l.queue[i+1:]...)
-			break
-		}
+	l.queue.remove(k)
+	if p := k.pull; p != nil { // it has been answered, and more is on its way
+		p.ended, k.pull = true, nil
 	}
 	if sent && !l.closed {
 		now := l.m.clock.now()
-		l.queue = append(l.queue, &call{
+		l.queue.push(&call{
 			kind: wire.AskCancel, number: k.number, inc: k.inc, waited: k.waited,
 			began: now, due: now + int64(repeatAfter),
 		})
@@ -238,7 +240,7 @@ func (l *link) run() {
 		}
 		for n, i := -1, 0; i < 6; i++ {
 			l.mu.Lock()
-			m, lone := len(l.queue), l.inBatch <= 1
+			m, lone := l.queue.len(), l.inBatch <= 1
 			l.mu.Unlock()
 			if lone || m == n {
 				break
@@ -259,10 +261,10 @@ func (l *link) run() {
 func (l *link) lookAfter() {
 	l.mu.Lock()
 	by := l.m.clock.now() + int64(leastPatience)
-	if len(l.queue) > 0 {
+	if l.queue.len() > 0 {
 		by += int64(ackPatience - leastPatience)
 	}
-	late := len(l.queue)+l.calls.len() > 0 && l.looks > by
+	late := l.queue.len()+l.calls.len() > 0 && l.looks > by
 	l.mu.Unlock()
 	if late {
 		l.lookNow()
@@ -316,7 +318,7 @@ func (l *link) retire() bool {
 	defer l.m.linkMu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.queue)+l.calls.len()+len(l.answers) > 0 {
+	if l.queue.len()+l.calls.len()+len(l.answers) > 0 {
 		return false
 	}
 	l.closed = true // whoever still holds it is told "cannot be reached", and asks elsewhere
@@ -338,7 +340,7 @@ func (l *link) close() {
 // takeAll takes every call off the link. The lock is held.
 func (l *link) takeAll() []*call {
 	var ended []*call
-	for _, k := range l.queue {
+	for k := range l.queue.each {
 		if !k.again {
 			ended = append(ended, k)
 		}
@@ -346,8 +348,9 @@ func (l *link) takeAll() []*call {
 	for k := range l.calls.each {
 		ended = append(ended, k)
 	}
-	l.queue, l.unacked, l.more = nil, 0, false
+	l.unacked, l.more = 0, false
 	l.patience.forget()
+	l.queue.clear()
 	l.calls.clear()
 	return ended
 }

@@ -45,7 +45,7 @@ func (p *part) done() {
 // the time since then for time on the way, so that none of it is Spent.
 func (p *part) add(res *wire.Result, value []byte) {
 	res.Length = int64(len(value))
-	size := sizeOf(res, value)
+	size := res.Bytes() + len(value)
 	if p.size > 0 && p.size+size > p.limit {
 		p.send()
 	}
@@ -59,15 +59,6 @@ func (p *part) add(res *wire.Result, value []byte) {
 
 // answerLimit is how much goes into one part of an answer.
 func (m *Mesh) answerLimit() int { return min(answerPart, m.maxMessage()) }
-
-// sizeOf is about what a result takes in a message.
-func sizeOf(res *wire.Result, value []byte) int {
-	size := 64 + len(value) + len(res.Error) + len(res.ETag)
-	for _, tag := range res.Tags {
-		size += len(tag) + 3
-	}
-	return size
-}
 
 // send sends what has gathered. The first message goes out even when it is empty.
 func (p *part) send() {
@@ -121,16 +112,18 @@ func (l *link) flushAnswers() bool {
 		a := &wire.Answer{Inc: l.m.host.inc(), To: inc}
 		var values [][]byte
 		size, n := 0, 0
-		for _, x := range late {
+		for i := range late {
+			x := &late[i]
 			x.result, x.value = l.m.inPieces(x.result, x.value, total, now)
-			if x.inc != inc || n > 0 && size+sizeOf(&x.result, x.value) > l.m.answerLimit() {
+			more := x.result.Bytes() + len(x.value)
+			if x.inc != inc || n == wire.MaxQuestions || n > 0 && size+more > l.m.answerLimit() {
 				break
 			}
 			a.Results = append(a.Results, x.result)
 			if len(x.value) > 0 {
 				values = append(values, x.value)
 			}
-			size += sizeOf(&x.result, x.value)
+			size += more
 			total += len(x.value)
 			n++
 		}

@@ -8,8 +8,8 @@ import (
 
 func TestTheNextBatchWaitsForThePartsThatHaveBeenAnnounced(t *testing.T) {
 	m := &Mesh{clock: newClock(false), host: &host{}}
-	waiting := &call{}
-	l := &link{m: m, id: "a", wake: make(chan struct{}, 1), queue: []*call{waiting}}
+	l := &link{m: m, id: "a", wake: make(chan struct{}, 1)}
+	l.queue.push(new(call))
 	woken := func() bool {
 		select {
 		case <-l.wake:

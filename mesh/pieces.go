@@ -2,14 +2,15 @@ package mesh
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
 	"github.com/cachemesh/cachemesh/internal/wire"
 )
 
-// A value larger than a message is announced by its owner, and pulled by its reader
-// in pieces, a few at a time: core NATS has no flow control, so the one who
+// A value that is too large to travel in an answer is announced by its owner, and pulled by its
+// reader in pieces, a few at a time: core NATS has no flow control, so the one who
 // has to hold the pieces sets the pace.
 
 const (
@@ -26,9 +27,10 @@ func (m *Mesh) inlineLimit() int { return min(m.maxMessage()/2, inlineMost) }
 
 // transfers are the large values that others are pulling.
 type transfers struct {
-	mu   sync.Mutex // guards both
-	next uint64
-	held map[uint64]*transfer
+	mu    sync.Mutex // guards all below
+	next  uint64
+	held  map[uint64]*transfer
+	swept int64 // when those that nobody asks for any more were last taken out
 }
 
 type transfer struct {
@@ -42,10 +44,15 @@ func (t *transfers) init() { t.held = map[uint64]*transfer{} }
 func (t *transfers) open(data []byte, now int64) uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for n, x := range t.held {
-		if x.until <= now || len(t.held) >= mostTransfers {
-			delete(t.held, n)
+	if now-t.swept > int64(transferLife/8) {
+		t.swept = now
+		maps.DeleteFunc(t.held, func(_ uint64, x *transfer) bool { return x.until <= now })
+	}
+	for n := range t.held {
+		if len(t.held) < mostTransfers {
+			break
 		}
+		delete(t.held, n) // any: who pulls it asks for the value again
 	}
 	t.next++
 	t.held[t.next] = &transfer{data, now + int64(transferLife)}
@@ -75,12 +82,23 @@ func (t *transfers) clear() {
 // unasked for, on top of what a message takes.
 const answerBurst = 4 << 20
 
-// inPieces announces a value to be pulled in pieces, although it would fit in a
-// message, where sent bytes have gone the same way already: NATS cuts off a client that cannot
-// take what it is sent.
-func (m *Mesh) inPieces(res wire.Result, value []byte, sent int, now int64) (wire.Result, []byte) {
+// mayBurst reports whether a value may be sent where sent bytes have gone the same way unasked
+// for already: NATS cuts off a client that cannot take what it is sent.
+func mayBurst(res *wire.Result, value []byte, sent int) bool {
 	const small = 4 << 10
-	if res.Status != wire.Value || len(value) < small || sent+len(value) <= answerBurst {
+	return res.Status != wire.Value || len(value) < small || sent+len(value) <= answerBurst
+}
+
+// askAgain is the answer in the place of a value that memory holds and that may not be
+// sent now: the same question is to come again, in a later message.
+func askAgain(value []byte) wire.Result {
+	return wire.Result{Status: wire.Chunked, Size: int64(len(value))}
+}
+
+// inPieces announces a value to be pulled in pieces, although it would fit in a
+// message, where it may not be sent, and memory may not hold it.
+func (m *Mesh) inPieces(res wire.Result, value []byte, sent int, now int64) (wire.Result, []byte) {
+	if mayBurst(&res, value, sent) {
 		return res, value
 	}
 	res.Status, res.Length, res.Size = wire.Chunked, 0, int64(len(value))
@@ -92,7 +110,9 @@ func (m *Mesh) inPieces(res wire.Result, value []byte, sent int, now int64) (wir
 type pulling struct {
 	k    *call // the question that it answers
 	r    reply
-	data []byte
+	inc  uint64 // who has announced it: nobody else knows the transfer
+	size int64
+	data []byte // made when the first piece comes
 
 	// What follows is guarded by the link's lock.
 	next  int64 // offset of the next piece to ask for
@@ -100,8 +120,8 @@ type pulling struct {
 	ended bool
 }
 
-// pullPieces gets the value that r announces, then ends k with it.
-func (l *link) pullPieces(k *call, r reply) {
+// pullPieces gets the value that r announces, of incarnation inc, then ends k with it.
+func (l *link) pullPieces(k *call, r reply, inc uint64) {
 	size := r.result.Size
 	if k.core == nil || size <= 0 { // no answer of ours
 		k.end(reply{from: l.id})
@@ -113,8 +133,12 @@ func (l *link) pullPieces(k *call, r reply) {
 		return
 	}
 	r.status = wire.Value
+	p := &pulling{k: k, r: r, inc: inc, size: size}
 	l.mu.Lock()
-	l.pulls = append(l.pulls, &pulling{k: k, r: r, data: make([]byte, size)})
+	if !k.forgotten {
+		k.pull = p
+		l.pulls = append(l.pulls, p)
+	}
 	l.mu.Unlock()
 	l.askPieces()
 }
@@ -129,18 +153,18 @@ func (l *link) askPieces() {
 		p := l.pulls[0]
 		l.pulls = l.pulls[1:]
 		offset := p.next
-		length := min(piece, int64(len(p.data))-offset)
+		length := min(piece, p.size-offset)
 		if p.ended || length <= 0 {
 			continue
 		}
 		p.next += length
 		p.under++
 		l.pieces++
-		if p.next < int64(len(p.data)) {
+		if p.next < p.size {
 			l.pulls = append(l.pulls, p)
 		}
 		calls = append(calls, &call{
-			kind: wire.AskChunk, transfer: p.r.result.Transfer, offset: offset, length: length,
+			kind: wire.AskChunk, inc: p.inc, transfer: p.r.result.Transfer, offset: offset, length: length,
 			done: func(r reply) { l.gotPiece(p, offset, length, r) },
 		})
 	}
@@ -152,7 +176,14 @@ func (l *link) askPieces() {
 
 func (l *link) gotPiece(p *pulling, offset, length int64, r reply) {
 	whole := r.status == wire.Value && int64(len(r.data)) == length
-	if whole {
+	now := l.m.clock.now()
+	l.mu.Lock()
+	ended := p.ended
+	l.mu.Unlock()
+	if whole && !ended { // pieces come one after the other
+		if p.data == nil {
+			p.data = make([]byte, p.size)
+		}
 		copy(p.data[offset:], r.data)
 	}
 	l.mu.Lock()
@@ -160,13 +191,23 @@ func (l *link) gotPiece(p *pulling, offset, length int64, r reply) {
 	p.under--
 	failed := !whole && !p.ended
 	p.ended = p.ended || !whole
-	last := !p.ended && p.under == 0 && p.next == int64(len(p.data))
+	last := !p.ended && p.under == 0 && p.next == p.size
+	if failed || last {
+		p.k.pull = nil
+	}
+	// The member has lost the transfer to others: it is asked for the value again.
+	again := failed && r.status == wire.Stranger && !l.closed && now-p.k.began < int64(p.k.limit())
+	if again {
+		l.askAgain(p.k, now)
+	}
 	l.mu.Unlock()
 	switch {
+	case again:
+		l.nudge()
 	case failed:
 		p.k.end(reply{from: l.id}) // the next in rank may do better
 	case last:
-		p.r.data, p.r.at = p.data, l.m.clock.now()
+		p.r.data, p.r.at = p.data, now
 		p.r.trip = time.Duration(p.r.at - p.k.sent) // all the time since the question
 		p.k.end(p.r)
 	}

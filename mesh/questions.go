@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -40,23 +39,14 @@ func (l *link) sendQuestions() bool {
 
 // flushQuestions sends the next batch if it may go, and reports whether it did. asks is held.
 func (l *link) flushQuestions() bool {
-	now, limit := l.m.clock.now(), l.m.maxMessage()
+	now := l.m.clock.now()
+	limit := l.m.maxMessage()
 	l.mu.Lock()
-	if len(l.queue) == 0 || l.gathers(now) || !l.m.connected() {
+	if l.queue.len() == 0 || l.gathers(now) || !l.m.connected() {
 		l.mu.Unlock()
 		return false
 	}
-	size, n := 0, 0
-	for n < len(l.queue) && n < batchQuestions {
-		size += len(l.queue[n].key) + 64
-		if n > 0 && size > limit || l.queue[n].inc != l.queue[0].inc {
-			break
-		}
-		n++
-	}
-	taken := append(l.taken[:0], l.queue[:n]...)
-	l.taken = taken
-	l.queue = slices.Delete(l.queue, 0, n)
+	taken, size := l.takeBatch(limit / 2) // the other half is for what they carry
 	l.batch++
 	ask := &l.asking
 	*ask = wire.Ask{To: taken[0].inc, Batch: l.batch, Questions: ask.Questions[:0], Caches: ask.Caches[:0]}
@@ -72,32 +62,52 @@ func (l *link) flushQuestions() bool {
 		}
 		k.batch, k.again = l.batch, false
 		k.taken, k.working = k.taken || k.working, false
-		k.due = now + int64(repeatAfter)
+		k.due = now + int64(k.patience())
 		l.calls.put(k)
 	}
 	l.unacked, l.more, l.sentAt = l.batch, false, now
 	l.patience.sent(l.batch, now)
-	l.mu.Unlock() // from here on a call of taken may be answered, if it had been sent before
+	l.mu.Unlock() // from here on calls of taken may end, and serve others: ask alone is looked at
 
 	l.m.host.mu.Lock()
 	ask.Inc = l.m.host.roster.Self().Inc
 	if !l.m.host.roster.AllShown(l.id) {
-		ask.Bases, ask.Records = wireCarry(l.m.host.roster.CarryTo(l.id, targetsOf(taken)))
+		ask.Bases, ask.Records = wireCarry(l.m.host.roster.CarryTo(l.id, targetsOf(ask), limit-size))
 	}
 	l.m.host.mu.Unlock()
 	data, err := wire.Append(l.buf[:0], ask)
 	l.buf = data
 	if err != nil {
 		l.m.log.Error("cachemesh: cannot encode questions", "error", err)
-		l.giveUp(taken)
+		l.giveUp(ask)
 		return true
 	}
 	l.m.stats.batches.Add(1)
 	err = l.m.nc.PublishRequest(l.m.subj.Ask(l.id), l.m.subj.ReplyFrom(l.id), data)
 	if errors.Is(err, nats.ErrMaxPayload) { // a key too long for this NATS: it would never be sent
-		l.giveUp(taken)
+		l.giveUp(ask)
 	}
 	return true // what else is not sent is sent again
+}
+
+// takeBatch takes the questions of the next message off the queue: as many as fit, to one
+// incarnation. It gives the most bytes that they take. The lock is held.
+func (l *link) takeBatch(limit int) (taken []*call, size int) {
+	n := 0
+	var last *call
+	taken = l.queue.take(l.taken[:0], func(k *call) bool {
+		more := k.size()
+		if k.core != nil && (last == nil || k.core != last.core) {
+			more += len(k.core.name) + wire.NameBytes
+		}
+		if n == batchQuestions || last != nil && (k.inc != last.inc || size+more > limit) {
+			return false
+		}
+		n, last, size = n+1, k, size+more
+		return true
+	})
+	l.taken = taken
+	return taken, size
 }
 
 // gathers reports whether the next batch waits for more questions: the member has yet to
@@ -107,24 +117,30 @@ func (l *link) gathers(now int64) bool {
 	return (l.unacked != 0 || l.more) && now-l.sentAt < int64(ackPatience)
 }
 
-// giveUp ends calls whose message cannot be sent.
-func (l *link) giveUp(taken []*call) {
+// giveUp ends the calls whose message cannot be sent, but for those that have ended since.
+func (l *link) giveUp(ask *wire.Ask) {
+	var ended []*call
 	l.mu.Lock()
-	for _, k := range taken {
-		l.calls.remove(k.number)
+	for i := range ask.Questions {
+		q := &ask.Questions[i]
+		if k := l.calls.get(q.Number); k != nil && q.Kind != wire.AskCancel {
+			l.calls.remove(k.number)
+			l.queue.remove(k)
+			ended = append(ended, k)
+		}
 	}
 	l.unacked = 0
 	l.patience.forget()
 	l.mu.Unlock()
-	l.fail(taken)
+	l.fail(ended)
 }
 
-// targetsOf is what calls are about.
-func targetsOf(calls []*call) []roster.Target {
-	targets := make([]roster.Target, 0, len(calls))
-	for _, k := range calls {
-		if k.core != nil {
-			targets = append(targets, roster.Target{Cache: k.core.name, Kind: roster.ByKey, Key: k.key})
+// targetsOf is what questions are about.
+func targetsOf(ask *wire.Ask) []roster.Target {
+	targets := make([]roster.Target, 0, len(ask.Questions))
+	for i := range ask.Questions {
+		if q := &ask.Questions[i]; len(q.Key) > 0 {
+			targets = append(targets, roster.Target{Cache: ask.Caches[q.Cache], Kind: roster.ByKey, Key: stringOf(q.Key)})
 		}
 	}
 	return targets

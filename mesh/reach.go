@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"slices"
 	"time"
 
 	"github.com/cachemesh/cachemesh/internal/roster"
@@ -12,13 +11,13 @@ import (
 func (l *link) review() (next time.Duration, idle bool) {
 	now := l.m.clock.now()
 	l.mu.Lock()
-	if len(l.queue)+l.calls.len()+len(l.answers) == 0 {
+	if l.queue.len()+l.calls.len()+len(l.answers) == 0 {
 		l.looks = later(now, time.Hour)
 		l.mu.Unlock()
 		return time.Hour, true
 	}
 	soonest := now + int64(leastPatience)
-	if len(l.queue) > 0 && l.m.connected() {
+	if l.queue.len() > 0 && l.m.connected() {
 		soonest = now + int64(ackPatience)
 	}
 	var due []*call
@@ -31,7 +30,7 @@ func (l *link) review() (next time.Duration, idle bool) {
 		}
 	}
 	// What is queued while nothing can be sent must end as well.
-	for _, k := range l.queue {
+	for k := range l.queue.each {
 		if k.due <= now && !k.again {
 			k.held.Store(true)
 			due = append(due, k)
@@ -57,10 +56,6 @@ func (l *link) judge(due []*call, now int64) (soonest int64) {
 	soonest = now + int64(repeatAfter)
 	l.mu.Lock()
 	for _, k := range due {
-		limit := callSlack
-		if k.core != nil {
-			limit += k.core.opts.LoadTimeout
-		}
 		age := now - k.began
 		parted := k.inc != 0 && inst.Inc != k.inc || !waits && k.waited
 		if parted && !k.parted {
@@ -70,19 +65,20 @@ func (l *link) judge(due []*call, now int64) (soonest int64) {
 		}
 		gone := parted || !waits && age > int64(l.m.cfg.Lease) ||
 			suspect && age >= int64(repeatAfter) ||
-			age > int64(limit)
+			k.brief && !k.working && age >= int64(briefPatience) ||
+			age > int64(k.limit())
 		sent := l.calls.get(k.number) == k
 		switch {
-		case !sent && !slices.Contains(l.queue, k): // answered or forgotten meanwhile
+		case !sent && !l.queue.has(k): // answered or forgotten meanwhile
 		case gone:
 			l.calls.remove(k.number)
-			l.queue = remove(l.queue, k)
+			l.queue.remove(k)
 			if suspect {
 				l.down.Store(true)
 			}
 			ended = append(ended, k)
 		case sent && !k.again: // its answer may still come while it waits for its message
-			l.queue = append(l.queue, k)
+			l.queue.push(k)
 			k.again, again = true, true
 			k.due = now + int64(repeatAfter)
 		default:
@@ -98,15 +94,6 @@ func (l *link) judge(due []*call, now int64) (soonest int64) {
 	return soonest
 }
 
-func remove(queue []*call, k *call) []*call {
-	for i, q := range queue {
-		if q == k {
-			return append(queue[:i:i], queue[i+1:]...)
-		}
-	}
-	return queue
-}
-
 // reachable reports whether it is worth asking: a member that could not be
 // reached is left alone until it has been heard again.
 func (l *link) reachable() bool {
@@ -118,6 +105,24 @@ func (l *link) reachable() bool {
 	}
 	l.down.Store(false)
 	return true
+}
+
+// lively reports whether the member does whatever can be told from here: it has not missed a
+// heartbeat, and no question to it goes without a sign of it.
+func (l *link) lively(now int64) bool {
+	if l.down.Load() || l.silent.Load() {
+		return false
+	}
+	l.m.host.mu.Lock()
+	heard := l.m.host.roster.Heard(l.id)
+	suspect := l.m.host.roster.Suspects(now, l.id)
+	l.m.host.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if on := l.patience.unacked; len(on) > 0 && now-on[0].at >= int64(briefPatience) {
+		return false
+	}
+	return !suspect && now-max(heard, l.patience.heard) <= int64(l.m.cfg.Heartbeat+l.m.cfg.Heartbeat/2)
 }
 
 // suspected reports whether the member is likely to be down.

@@ -102,7 +102,9 @@ func (m *Mesh) serve(by asker, ask *wire.Ask) {
 				break
 			}
 			res, value, now = c.serve(by, q)
-			res, value = m.inPieces(res, value, p.total, by.received)
+			if !mayBurst(&res, value, p.total) {
+				res, value = askAgain(value), nil
+			}
 		}
 		if now {
 			res.Number = q.Number
@@ -162,7 +164,9 @@ func (c *core) serveOpened(by asker, asked *wire.Question) {
 		case <-c.m.done:
 			return
 		}
-		c.m.serving.end(id) // the question begins anew
+		if _, under := c.m.serving.take(id); !under { // it has been cancelled
+			return
+		}
 		if res, value, now := c.serve(by, q); now {
 			c.send(by, q.Number, res, value)
 		}
@@ -253,8 +257,11 @@ func (c *core) serveLoad(by asker, number uint64, key string, o readOptions) {
 			c.send(by, number, res, nil)
 		}
 		c.queued.add(f, tell)
-		if f.Phase() == phaseQueued {
+		switch f.Phase() {
+		case phaseQueued:
 			tell(true)
+		case phaseLoading: // it has begun just now
+			c.queued.take(f)
 		}
 	}
 	old := c.fallback(key, o)

@@ -72,7 +72,8 @@ func (s *Store) id(key string) uint64 { return maphash.String(s.other, key) }
 func (s *Store) stripe(h uint64) *stripe { return &s.stripes[h>>(64-stripeBits)] }
 
 // Get returns what is kept for key and may be used at now, nil if there is
-// nothing. A hit is a use of the value, allocates nothing and takes no lock.
+// nothing. A hit is a use of the value, allocates nothing and takes no lock, but for the
+// first hit of a value with tags after each drop.
 func (s *Store) Get(key string, now int64) *Value {
 	if v := s.Peek(key); v != nil && now < v.Until {
 		return v

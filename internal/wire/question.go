@@ -73,8 +73,8 @@ const (
 	Nothing                      // take-over, CachedOnly: nothing held
 	Overloaded                   // the load did not get its turn
 	TooLarge                     // the value is over MaxValueBytes
-	Chunked                      // the value is to be pulled: Transfer, Size
-	Stranger                     // the receiver is another incarnation, or has not opened the cache, or no longer knows the transfer
+	Chunked                      // the value is to be pulled: Transfer, Size; Transfer 0: asked for again, in another message
+	Stranger                     // the receiver is another incarnation (Answer.Inc), or has not opened the cache, or no longer knows the transfer
 	Pulled                       // AskPull is done
 )
 
