@@ -116,6 +116,11 @@ func (c Config) check() error {
 	case c.Lease < 0 || c.Lease != 0 && c.Lease < 3*c.heartbeat():
 		return configErrorf("lease %v: it must be at least three heartbeats, which are %v", c.Lease, 3*c.heartbeat())
 	}
+	if !c.Embed {
+		if err := checkURLs(c.NATS); err != nil {
+			return err
+		}
+	}
 	if c.Creds != "" && !c.Embed {
 		if _, err := os.Stat(c.Creds); err != nil {
 			return configErrorf("credentials: %v", err)

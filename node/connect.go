@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +17,26 @@ import (
 
 // dialTimeout bounds the attempt to reach one server.
 const dialTimeout = 3 * time.Second
+
+// checkURLs refuses what nats.Connect would take for the name of a host.
+func checkURLs(list string) error {
+	for _, text := range strings.Split(list, ",") {
+		text = strings.TrimSpace(text)
+		if !strings.Contains(text, "://") {
+			text = "nats://" + text
+		}
+		u, err := url.Parse(text)
+		switch {
+		case err != nil:
+			return configErrorf("NATS URL %s: it must be like nats://host:4222", redacted(text))
+		case !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme):
+			return configErrorf("NATS URL %s: its scheme must be nats, tls, ws or wss", redacted(text))
+		case u.Hostname() == "" || strings.Contains(u.Hostname(), ":") && !strings.HasPrefix(u.Host, "["):
+			return configErrorf("NATS URL %s: it names no host; it must be like nats://host:4222", redacted(text))
+		}
+	}
+	return nil
+}
 
 // connect makes the connection of a node, with the options that a mesh wants:
 //

@@ -21,6 +21,9 @@ const (
 	startWait = 30 * time.Second
 	// handOverWait is for the heirs; what is not handed over then is loaded again.
 	handOverWait = 12 * time.Second
+	// signalEcho is how long a signal may repeat the first: timeout and supervisors signal
+	// the process and then its group.
+	signalEcho = 500 * time.Millisecond
 	// leaveMax is for all of the leave, closing included.
 	leaveMax = 15 * time.Second
 )
@@ -36,8 +39,8 @@ func newServe(s streams) *cobra.Command {
 		Use:   "serve [--nats URL | --embed] --cache NAME=ORIGIN ...",
 		Short: "Run a member that owns its share of the keys",
 		Long: `serve runs a member of a mesh until it is told to stop (SIGTERM or SIGINT).
-It leaves in good order then: its heirs take over what it holds. A second signal
-ends it at once.
+It leaves in good order then: its heirs take over what it holds. A second signal,
+half a second later or more, ends it at once.
 
 A cache is NAME=ORIGIN, where ORIGIN is
 
@@ -96,6 +99,9 @@ With --http, /healthz, /readyz and /metrics (Prometheus) are served.`,
 			}
 			if cmd.Flags().Changed("embed-addr") && !cfg.Embed {
 				return usagef("--embed-addr needs --embed")
+			}
+			if cmd.Flags().Changed("heartbeat") && cfg.Heartbeat == 0 { // the zero of the configuration is the default
+				return usagef("--heartbeat 0: it must be 10ms to 1m")
 			}
 			if len(caches) == 0 {
 				return usagef("serve needs a cache, such as --cache docs=file:.")
@@ -198,17 +204,22 @@ func leave(n *node.Node, signals <-chan os.Signal, why os.Signal, log *slog.Logg
 	defer cancel()
 	left := make(chan error, 1)
 	go func() { left <- n.Leave(ctx) }()
-	select {
-	case err := <-left:
-		if err != nil {
-			return fmt.Errorf("left, but not in good order: %w", err)
+	limit, began := time.After(leaveMax), time.Now()
+	for {
+		select {
+		case err := <-left:
+			if err != nil {
+				return fmt.Errorf("left, but not in good order: %w", err)
+			}
+			log.Info("left")
+			return nil
+		case <-limit:
+			return fmt.Errorf("not left within %v", leaveMax)
+		case sig := <-signals:
+			if time.Since(began) > signalEcho {
+				return fmt.Errorf("ended by a second signal (%v) before it had left", sig)
+			}
 		}
-		log.Info("left")
-		return nil
-	case <-time.After(leaveMax):
-		return fmt.Errorf("not left within %v", leaveMax)
-	case sig := <-signals:
-		return fmt.Errorf("ended by a second signal (%v) before it had left", sig)
 	}
 }
 

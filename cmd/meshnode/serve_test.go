@@ -235,6 +235,16 @@ func TestAnIDThatIsTakenIsRefused(t *testing.T) {
 	}
 }
 
+func TestASignalThatComesTwiceAtOnceIsOne(t *testing.T) {
+	for range 3 {
+		s := serveUp(t, "--embed", "--embed-addr", "127.0.0.1:0", "--cache", "load=synthetic:100")
+		s.cmd.Process.Signal(syscall.SIGINT)
+		if code := s.stop(t, syscall.SIGTERM); code != exitOK {
+			t.Errorf("exit %d: %s", code, s.stderr())
+		}
+	}
+}
+
 func TestASecondSignalEndsAMemberThatWaitsForALoad(t *testing.T) {
 	asked, release := make(chan struct{}, 1), make(chan struct{})
 	origin := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -261,6 +271,7 @@ func TestASecondSignalEndsAMemberThatWaitsForALoad(t *testing.T) {
 			t.Fatalf("it does not begin to leave:\n%s", s.stderr())
 		}
 	}
+	time.Sleep(signalEcho + 100*time.Millisecond) // before that it would pass for the first
 	began := time.Now()
 	if code := s.stop(t, syscall.SIGINT); code != exitFailed || time.Since(began) > 2*time.Second {
 		t.Errorf("exit %d after %v:\n%s", code, time.Since(began), s.stderr())
