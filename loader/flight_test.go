@@ -269,6 +269,30 @@ func TestReplaceAndDetachLeaveWhoWaitsToBeAnswered(t *testing.T) {
 	}
 }
 
+func TestLandAllAnswersEverybodyAndCancelsTheWork(t *testing.T) {
+	var g Flights[int]
+	over := errors.New("over")
+	a, _ := g.Join("a")
+	b, _ := g.Join("b")
+	ctx := a.Context()
+	got := 0
+	b.Then(func(v int, err error) {
+		if got = v; err != over {
+			t.Errorf("b: %v", err)
+		}
+		if _, lead := g.Join("a"); !lead {
+			t.Error("what has landed is joined")
+		}
+	})
+	g.LandAll(7, over)
+	if v, err := a.Wait(t.Context()); v != 7 || err != over || got != 7 {
+		t.Errorf("%d and %d, %v", v, got, err)
+	}
+	if ctx.Err() == nil || a.Land(1, nil) {
+		t.Error("the work goes on, and counts")
+	}
+}
+
 func TestADetachedFlightIsStillCancelledByItsLastWaiter(t *testing.T) {
 	var g Flights[int]
 	f, _ := g.Join("a")

@@ -120,6 +120,24 @@ func (g *Flights[T]) DetachAll() {
 	}
 }
 
+// LandAll lands every flight that can be joined, with that result: who waits need not
+// wait for the work to end.
+func (g *Flights[T]) LandAll(value T, err error) {
+	var all []*Flight[T]
+	for i := range g.stripes {
+		s := &g.stripes[i]
+		s.mu.Lock()
+		s.flights.clear(func(f *Flight[T]) {
+			f.attached.Store(false)
+			all = append(all, f)
+		})
+		s.mu.Unlock()
+	}
+	for _, f := range all {
+		f.Land(value, err)
+	}
+}
+
 // Len returns the number of flights under way that can be joined.
 func (g *Flights[T]) Len() int {
 	n := 0
