@@ -24,8 +24,12 @@ type Cache[V any] struct {
 // wait until the others know of it, a round trip. from loads what nobody
 // holds; it may be nil on a Reader alone.
 //
-// It returns an error that names the field if opts make no sense, and ErrClosed
-// after Leave.
+// The member that has loaded a value answers with the loader's own V, the others with what the
+// codec makes of its bytes: what the codec leaves out, such as unexported fields, is not there
+// for them. Empty bytes are never nil.
+//
+// It returns an error that names the field if opts make no sense or the default codec cannot
+// encode a V, and ErrClosed after Leave.
 func NewCache[V any](m *Mesh, name string, from loader.Loader[V], opts Options) (*Cache[V], error) {
 	if m == nil {
 		return nil, errors.New("mesh: NewCache needs a mesh, not nil")
@@ -40,7 +44,14 @@ func NewCache[V any](m *Mesh, name string, from loader.Loader[V], opts Options) 
 	if isNil(from) && !m.cfg.Reader {
 		return nil, fmt.Errorf("mesh: cache %s needs a loader: only a Reader's may be nil", name)
 	}
-	c, err := newCore(m, name, opts, newCoder[V](opts.Codec))
+	coder := newCoder[V](opts.Codec)
+	if opts.Codec == nil {
+		var zero V
+		if _, err := coder.encode(zero); err != nil {
+			return nil, fmt.Errorf("mesh: cache %s: its values need a Codec of their own: %w", name, err)
+		}
+	}
+	c, err := newCore(m, name, opts, coder)
 	if err != nil {
 		return nil, fmt.Errorf("mesh: cache %s: %w", name, err)
 	}
@@ -92,7 +103,8 @@ func (m *Mesh) open(c *core) error {
 }
 
 // Close gives up this member's share of the cache. Other members go on with
-// it. It does not hand values over: Leave does. A second Close returns nil.
+// it. It does not hand values over: Leave does. Reads under way here end with ErrClosed, and their loads are
+// cancelled; who asked from elsewhere asks another member. A second Close returns nil.
 func (c *Cache[V]) Close() error {
 	core := c.c
 	if core.shut.Swap(true) {
@@ -220,6 +232,7 @@ func (c *Cache[V]) GetMany(ctx context.Context, keys []string, opts ...ReadOptio
 // Set keeps a value that the origin already has, and so saves its load. It makes
 // Invalidate's promise for the value before it, and returns its errors; keeping the
 // value is best effort. Of Sets in order the last stands; of concurrent ones any one, or none.
+// Where the item has a Version lower than that of the value held, Set does nothing and returns nil.
 func (c *Cache[V]) Set(ctx context.Context, key string, item loader.Item[V]) error {
 	if err := c.alive(); err != nil {
 		return err
@@ -284,7 +297,9 @@ func decoded[V any](c *core, v *storeValue) (V, error) {
 		var value V
 		switch p := any(&value).(type) {
 		case *[]byte:
-			*p = v.Data
+			if *p = v.Data; v.Data == nil { // a part of a message is not: all members answer alike
+				*p = []byte{}
+			}
 		case *string:
 			*p = stringOf(v.Data)
 		}

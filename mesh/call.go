@@ -3,6 +3,7 @@ package mesh
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -172,7 +173,7 @@ func resultOf(err error) wire.Result {
 		}
 		return res
 	case errors.Is(err, ErrTooLarge):
-		return wire.Result{Status: wire.TooLarge, Error: err.Error()}
+		return wire.Result{Status: wire.TooLarge, Error: strings.TrimPrefix(err.Error(), ErrTooLarge.Error()+": ")}
 	case errors.Is(err, ErrOverloaded):
 		return wire.Result{Status: wire.Overloaded}
 	case errors.Is(err, errNothing), errors.Is(err, ErrNotCached):

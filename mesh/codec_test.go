@@ -88,6 +88,27 @@ func TestValuesOfAnyTypeTravel(t *testing.T) {
 	travels(t, "", nil)
 }
 
+func TestValuesThatTheDefaultCodecCannotEncodeAreRefusedAtOnce(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, w *town) {
+		opened := func(what string, err error) {
+			t.Helper()
+			if err == nil || !strings.Contains(err.Error(), "Codec") || !strings.Contains(err.Error(), what) {
+				t.Errorf("values of type %s: %v", what, err)
+			}
+		}
+		_, err := mesh.NewCache(w.meshes[0], "chan", loader.Of(func(context.Context, string) (chan int, error) { return nil, nil }), mesh.Options{})
+		opened("chan int", err)
+		_, err = mesh.NewCache(w.meshes[0], "func", loader.Of(func(context.Context, string) (func(), error) { return nil, nil }), mesh.Options{})
+		opened("func()", err)
+		_, err = mesh.NewCache(w.meshes[0], "any", loader.Of(func(context.Context, string) (any, error) { return 1, nil }), mesh.Options{})
+		wantErr(t, err, nil)
+		_, err = mesh.NewCache(w.meshes[0], "pointer", loader.Of(func(context.Context, string) (*struct{ A []int }, error) { return nil, nil }), mesh.Options{})
+		wantErr(t, err, nil)
+		_, err = mesh.NewCache(w.meshes[0], "own", loader.Of(func(context.Context, string) (chan int, error) { return nil, nil }), mesh.Options{Codec: jsonCodec{}})
+		wantErr(t, err, nil)
+	})
+}
+
 func TestACodecThatFailsFailsThatKeyAlone(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, w *town) {
 		name := "fine"

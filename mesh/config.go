@@ -80,7 +80,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Heartbeat = DefaultHeartbeat
 	}
 	if c.Lease == 0 {
-		c.Lease = leaseBeats * c.Heartbeat
+		c.Lease = max(0, leaseBeats*c.Heartbeat)
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -56,6 +56,9 @@ func TestAConfigThatMakesNoSenseIsRefusedByFieldAndRule(t *testing.T) {
 		if wantText(t, err, c.texts...); m != nil {
 			t.Errorf("%+v gives a mesh", c.cfg)
 		}
+		if err != nil && c.cfg.Lease == 0 && strings.Contains(err.Error(), "Lease") {
+			t.Errorf("%+v: a field that was not set: %v", c.cfg, err)
+		}
 		if d := time.Since(began); d > time.Second {
 			t.Errorf("%+v took %v", c.cfg, d)
 		}

@@ -162,8 +162,8 @@ func (c *core) viewChanged(v *view) {
 func (c *core) close() {
 	c.shut.Store(true)
 	c.openedOnce.Do(func() { close(c.opened) })
-	c.owns.DetachAll()
-	c.fetches.DetachAll()
+	c.owns.LandAll(outcome{}, ErrClosed)
+	c.fetches.LandAll(outcome{}, ErrClosed)
 	c.store.Close()
 }
 

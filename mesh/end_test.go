@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -37,6 +38,54 @@ func closedEverywhere(t *testing.T, c *mesh.Cache[[]byte], key string) {
 	if d := time.Since(began); d > 100*time.Millisecond {
 		t.Errorf("that took %v", d)
 	}
+}
+
+func TestWhoWaitsForALoadIsToldThatTheCacheIsClosed(t *testing.T) {
+	virtual(t, 2, func(t *testing.T, r *rig) {
+		_, owned := r.keys(60, "m1")
+		key := owned[0]
+		r.origin.Hold()
+		here := get(r.within(20*time.Second), r.all[1].cache, key)
+		there := get(r.within(20*time.Second), r.all[0].cache, key)
+		testenv.Eventually(t, time.Second, "the owner loads", func() bool { return r.origin.LoadsOf(key) == 1 })
+		time.Sleep(100 * time.Millisecond)
+		began := time.Now()
+		if err := r.all[1].cache.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if a := <-here; !errors.Is(a.err, mesh.ErrClosed) || time.Since(began) > 100*time.Millisecond {
+			t.Errorf("%q, %v after %v", a.value, a.err, time.Since(began))
+		}
+		testenv.Eventually(t, time.Second, "the load is cancelled, and who asked from elsewhere loads", func() bool {
+			return r.origin.LoadsOf(key) == 2 && r.origin.Waiting() == 1
+		})
+		r.origin.Release()
+		if a := <-there; a.err != nil || string(a.value) != key+"#2" {
+			t.Errorf("%q, %v", a.value, a.err)
+		}
+	})
+}
+
+func TestNoContextIsAnError(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, w *town) {
+		var none context.Context
+		caches := open[[]byte](w, "c", testenv.NewOrigin(), mesh.Options{})
+		key := w.keyOf("c", "m1")
+		_, byGet := caches[0].Get(none, key)
+		_, byMany := caches[0].GetMany(none, []string{key})
+		_, byJoin := mesh.Join(none, w.conns[0], mesh.Config{})
+		for what, err := range map[string]error{
+			"Get": byGet, "GetMany": byMany, "Join": byJoin,
+			"Set":        caches[0].Set(none, key, loader.Item[[]byte]{}),
+			"Invalidate": caches[0].Invalidate(none, key),
+			"Clear":      caches[0].Clear(none),
+			"Leave":      w.meshes[0].Leave(none),
+		} {
+			if err == nil || !strings.Contains(err.Error(), "the context is nil") {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	})
 }
 
 func TestACacheIsClosedOnOneMember(t *testing.T) {
@@ -78,28 +127,6 @@ func TestACacheIsClosedOnOneMember(t *testing.T) {
 		}
 		openOn[[]byte](w, w.meshes[1], "c", o, mesh.Options{})
 		w.settled("c", 3)
-	})
-}
-
-func TestClosingAnswersThoseWhoWait(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, w *town) {
-		o := testenv.NewOrigin()
-		caches := open[[]byte](w, "c", o, mesh.Options{})
-		o.Hold()
-		key := w.keyOf("c", "m1")
-		here, there := get(w.ctx, caches[1], key), get(w.ctx, caches[0], key)
-		w.soon("the load has begun", func() bool { return o.Waiting() == 1 })
-		if err := caches[1].Close(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Second)
-		o.Release()
-		if a := <-there; a.err != nil {
-			t.Errorf("who waits on another member: %v", a.err)
-		}
-		if a := <-here; a.err != nil && !errors.Is(a.err, mesh.ErrClosed) {
-			t.Errorf("who waits on this one: %v", a.err)
-		}
 	})
 }
 

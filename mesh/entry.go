@@ -43,7 +43,7 @@ type Entry[V any] struct {
 	Owner   string        // ID of the member that owned it when it was answered
 	Age     time.Duration // since its load began
 	TTL     time.Duration // life left; NoExpiry; negative past its end
-	Stale   bool          // from memory, and past its TTL; what a load has just brought is never stale
+	Stale   bool          // from memory, and past its TTL, if only since it was asked for; what a load has just brought is never stale
 	ETag    string        // the origin's
 	Version uint64        // the origin's
 	Tags    []string

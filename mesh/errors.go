@@ -29,6 +29,8 @@ var (
 	// ErrNoOwner is returned when nobody who has opened the cache can be
 	// reached, and this member is a Reader.
 	ErrNoOwner = errors.New("mesh: no owner can be reached")
+	// errNilContext is returned where a call that may wait is given no context.
+	errNilContext = errors.New("mesh: the context is nil; context.Background() is one without an end")
 	// ErrIDTaken is returned by Join when a live member uses the same ID.
 	ErrIDTaken = errors.New("mesh: ID is taken by a live member")
 )
@@ -87,11 +89,13 @@ func (e *remoteError) Unwrap() error { return e.is }
 // errLoadTimeout ends a load that takes longer than LoadTimeout.
 var errLoadTimeout = fmt.Errorf("the load took longer than LoadTimeout: %w", context.DeadlineExceeded)
 
+// mostQuoted is how much of a key is shown.
+const mostQuoted = 64
+
 // quoteKey shows a key in an error: quoted, and no longer than a line.
 func quoteKey(key string) string {
-	const most = 64
-	if len(key) > most {
-		return fmt.Sprintf("%q... (%d bytes)", key[:most], len(key))
+	if len(key) > mostQuoted {
+		return fmt.Sprintf("%q... (%d bytes)", key[:mostQuoted], len(key))
 	}
 	return fmt.Sprintf("%q", key)
 }

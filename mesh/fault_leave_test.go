@@ -70,6 +70,9 @@ func TestALeaveUnderADoneContextIsHeardByAll(t *testing.T) {
 		if took := time.Since(began); took > rigBeat {
 			t.Errorf("it took %v for the others to know", took)
 		}
+		if n := r.log.count(" left", "member=m2"); n != 2 {
+			t.Errorf("%d logs say that it has left, want those of the two others", n)
+		}
 		r.all[1].link.Swallow()
 		began = time.Now()
 		if err := r.all[1].Leave(ctx); !errors.Is(err, context.Canceled) {

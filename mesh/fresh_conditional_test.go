@@ -187,6 +187,9 @@ func TestAnOlderVersionNeverReplacesANewer(t *testing.T) {
 		"Set": func(t *testing.T, l *lab) {
 			wantErr(t, l.here().Set(l.ctx, l.key, loader.Item[string]{Value: "v8", Version: 8, ETag: "e8"}), nil)
 			holds(t, l.look(l.caller), 9)
+			if s := l.here().Stats(); s.OlderVersions != 1 || s.Sets != 0 {
+				t.Errorf("%d older versions and %d Sets are counted", s.OlderVersions, s.Sets)
+			}
 			wantErr(t, l.here().Set(l.ctx, l.key, loader.Item[string]{Value: "v10", Version: 10, ETag: "e10"}), nil)
 			for i := range l.caches {
 				holds(t, l.look(i), 10)

@@ -92,15 +92,15 @@ func (c *core) fromItem(key string, item loadedItem, began int64) (v *storeValue
 
 func checkMeta(item *loader.Item[struct{}]) error {
 	if len(item.Tags) > mostTags {
-		return fmt.Errorf("the loader gave %d tags, and an item takes %d", len(item.Tags), mostTags)
+		return fmt.Errorf("the item has %d tags, and may have %d", len(item.Tags), mostTags)
 	}
 	for _, tag := range item.Tags {
 		if tag == "" || len(tag) > mostTag {
-			return fmt.Errorf("the loader gave a tag of %d bytes: it must have 1 to %d", len(tag), mostTag)
+			return fmt.Errorf("the item has a tag of %d bytes: it must have 1 to %d", len(tag), mostTag)
 		}
 	}
 	if len(item.ETag) > mostETags {
-		return fmt.Errorf("the loader gave an ETag of %d bytes, and an item takes %d", len(item.ETag), mostETags)
+		return fmt.Errorf("the item has an ETag of %d bytes, and may have one of %d", len(item.ETag), mostETags)
 	}
 	return nil
 }

@@ -24,6 +24,9 @@ const (
 // context it still announces, within a second, and returns the context's error.
 // A second Leave waits for the first and returns nil. The NATS connection stays open.
 func (m *Mesh) Leave(ctx context.Context) error {
+	if ctx == nil {
+		return errNilContext
+	}
 	if !m.ending.CompareAndSwap(false, true) {
 		select {
 		case <-m.left:

@@ -35,7 +35,7 @@ const (
 
 const (
 	batchQuestions = 1024      // most questions in a message
-	answerPart     = 33000  // of results and values in one part of an answer: about the 32 KiB that nats.go reads and writes at once
+	answerPart     = 33000     // of results and values in one part of an answer: about the 32 KiB that nats.go reads and writes at once
 	gatherMost     = 256 << 10 // of values before the last part for which the next batch waits
 	aliasShare     = 2         // a value that is a smaller share of its message is copied out
 	inlineMost     = 256 << 10 // a larger value is pulled in pieces

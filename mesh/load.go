@@ -223,7 +223,7 @@ func (l *loading) failed(err error) {
 func (c *core) logPanic(ls []*loading, err error) {
 	var panicked *loader.PanicError
 	if errors.As(err, &panicked) {
-		c.m.log.Error("cachemesh: a loader panicked", "cache", c.name, "key", quoteKey(ls[0].f.Key()), "keys", len(ls), "panic", panicked.Value, "stack", string(panicked.Stack))
+		c.m.log.Error("cachemesh: a loader panicked", "cache", c.name, "key", ls[0].f.Key()[:min(len(ls[0].f.Key()), mostQuoted)], "keys", len(ls), "panic", panicked.Value, "stack", string(panicked.Stack))
 	}
 }
 

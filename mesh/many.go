@@ -62,6 +62,9 @@ func (c *core) readAll(ctx context.Context, keys []string, o readOptions) map[st
 		}
 		return results
 	}
+	if ctx == nil {
+		return fail(misses, errNilContext)
+	}
 	if err := c.m.awakeIfStopped(ctx); err != nil {
 		return fail(misses, err)
 	}

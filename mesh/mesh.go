@@ -77,6 +77,9 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 	if nc == nil {
 		return nil, errors.New("mesh: Join needs a NATS connection, not nil")
 	}
+	if ctx == nil {
+		return nil, errNilContext
+	}
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
@@ -123,9 +126,9 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 	case <-m.host.joined:
 		m.goes(m.watchRefusal)
 		return m, nil
-	case why := <-m.host.refused:
+	case <-m.host.refused:
 		m.end()
-		return nil, fmt.Errorf("%w: %s", ErrIDTaken, why)
+		return nil, fmt.Errorf("%w: %s", ErrIDTaken, cfg.ID)
 	case what := <-m.host.differs:
 		m.end()
 		return nil, fmt.Errorf("mesh: join %s: Config does not fit: %s", cfg.Name, what)

@@ -129,6 +129,9 @@ func (c *core) absent(key string, out outcome) error {
 
 // miss waits for a flight for key.
 func (c *core) miss(ctx context.Context, key string, o readOptions) (outcome, error) {
+	if ctx == nil {
+		return outcome{}, errNilContext
+	}
 	with := c.m.callers.enter()
 	defer c.m.callers.leave(with)
 	now := o.began

@@ -22,7 +22,7 @@ type CacheStats struct {
 	Gets            uint64 // reads of one key by callers here; a key of GetMany is one
 	Hits            uint64 // answered from values owned here
 	ReplicaHits     uint64 // answered from replicas here
-	StaleAnswers    uint64 // past their TTL; not among Hits
+	StaleAnswers    uint64 // past their TTL, if only since they were asked for; not among Hits
 	Coalesced       uint64 // reads that joined a flight under way
 	Fetches         uint64 // questions to other members for a value
 	Redirects       uint64 // answered "not mine"
@@ -34,7 +34,7 @@ type CacheStats struct {
 	KeysLoaded      uint64 // keys in them: a LoadMany is one call
 	Refreshes       uint64 // loads begun behind a read, ahead of the TTL or past it
 	NotModified     uint64 // loads that found the held value still right
-	OlderVersions   uint64 // loads that brought an older Version than the one held
+	OlderVersions   uint64 // loads that brought an older Version than the one held, and Sets of one
 	LoadErrors      uint64 // that failed, "not found" included
 	LoadsQueued     uint64 // that had to wait for MaxLoads
 	Sets            uint64

@@ -157,8 +157,8 @@ func TestOneByteMoreThanMaxValueBytesIsTooLarge(t *testing.T) {
 					_, err = c.Get(w.ctx, keys[1])
 					wantErr(t, err, mesh.ErrTooLarge)
 					var le *mesh.LoadError
-					if errors.As(err, &le) || err == nil || !strings.Contains(err.Error(), fmt.Sprint(most)) {
-						t.Errorf("m%d: the error does not tell the limit: %v", i, err)
+					if errors.As(err, &le) || err == nil || !strings.Contains(err.Error(), fmt.Sprint(most)) || strings.Count(err.Error(), "too large") != 1 {
+						t.Errorf("m%d: the error does not tell the limit, once: %v", i, err)
 					}
 					if d := time.Since(began); d > 100*time.Millisecond {
 						t.Errorf("m%d: it took %v", i, d)
@@ -170,6 +170,27 @@ func TestOneByteMoreThanMaxValueBytesIsTooLarge(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestEmptyBytesAreNilOnNoMember(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, w *town) {
+		caches := open(w, "c", loader.Of(func(_ context.Context, key string) ([]byte, error) {
+			if strings.HasSuffix(key, "0") {
+				return []byte{}, nil
+			}
+			return nil, nil
+		}), mesh.Options{})
+		keys := w.keysOf("c", "m1", 20)
+		for i, c := range caches {
+			many, err := c.GetMany(w.ctx, keys)
+			wantErr(t, err, nil)
+			for _, key := range keys {
+				if got, err := c.Get(w.ctx, key); err != nil || got == nil || len(got) > 0 || many[key] == nil {
+					t.Errorf("m%d: %v and %v, %v", i, got, many[key], err)
+				}
+			}
+		}
+	})
 }
 
 func TestAReceiverKeepsToItsOwnMaxValueBytes(t *testing.T) {

@@ -12,6 +12,9 @@ import (
 // everyone who is waited for has confirmed, or ctx is done (rule R2). step, if not
 // nil, applies them at home: what it does before and after comes between nothing else.
 func (m *Mesh) invalidate(ctx context.Context, targets []roster.Target, step func(apply func())) error {
+	if ctx == nil {
+		return errNilContext
+	}
 	if err := m.alive(); err != nil {
 		return err
 	}
@@ -70,18 +73,24 @@ func (c *core) set(ctx context.Context, key string, item loadedItem) error {
 	if len(key) == 0 || len(key) > maxKey {
 		return badKey(key)
 	}
+	if ctx == nil {
+		return errNilContext
+	}
 	c.blank.use()
 	since := c.store.Begin(key) // what is invalidated from here on overtakes this value
 	defer since.End()
 	now := c.m.clock.now()
 	v, keep, err := c.fromItem(key, item, now)
 	if err != nil {
-		return err
+		return fmt.Errorf("mesh: set %s in cache %s: %w", quoteKey(key), c.name, err)
 	}
 	if _, err := c.ready(ctx); err != nil && c.m.closed.Load() {
 		return err
 	}
 	if newer, err := c.holdsNewer(ctx, key, v.Version()); newer || err != nil {
+		if newer {
+			c.stats.olderVersions.Add(1)
+		}
 		return err
 	}
 	target := c.target(key)

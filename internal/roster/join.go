@@ -129,6 +129,9 @@ func (r *Roster) gone(who Instance) {
 	}
 	n.inc, n.gone, n.at = who.Inc, true, r.now
 	if p := r.remote(who); p != nil {
+		if p.counted {
+			r.logf(false, p.ID, "left")
+		}
 		for _, o := range p.owes { // it holds nothing any more: not a member that lacks something
 			r.settle(o)
 		}
