@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/cachemesh/cachemesh/mesh"
 )
 
 // few fails the test if the origin has loaded more than a percent of n keys for each of so many changes since before.
@@ -115,6 +117,38 @@ func TestALeaveAndAJoinAtOnceCostNextToNoLoads(t *testing.T) {
 	})
 }
 
+func TestALeaverHandsOverWhatItOwnedUntilAnotherCame(t *testing.T) {
+	virtual(t, 2, func(t *testing.T, r *rig) {
+		keys, owned := r.keys(300, "m1")
+		r.fill(keys, r.all...)
+		r.join("m2")
+		r.agree(5*time.Second, r.all...)
+		var moved []string // to m2, which nobody asks
+		for _, key := range owned {
+			if r.all[1].Owner("c", key) == "m2" {
+				moved = append(moved, key)
+			}
+		}
+		for _, key := range moved { // memory of m1 answers: a replica from now on
+			if e, err := r.all[1].cache.Lookup(r.within(time.Second), key); err != nil || e.Source == mesh.Loaded {
+				t.Fatalf("%v, %v", e.Source, err)
+			}
+		}
+		if err := r.all[1].Leave(r.within(10 * time.Second)); err != nil {
+			t.Error(err)
+		}
+		r.readAll(moved, r.all[0], r.all[2])
+		for key, n := range r.loadsOf(moved) {
+			if n != 1 {
+				t.Errorf("%s was loaded %d times", key, n)
+			}
+		}
+		if len(moved) == 0 {
+			t.Error("this shows nothing")
+		}
+	})
+}
+
 func TestARollingRestartFailsNoGet(t *testing.T) {
 	virtual(t, 4, func(t *testing.T, r *rig) {
 		keys, _ := r.keys(2000, "")
@@ -139,7 +173,7 @@ func TestARollingRestartFailsNoGet(t *testing.T) {
 		}
 		r.readAll(keys, r.all...)
 		rs.end(t, time.Second)
-		r.few(before, len(keys), 9)
+		r.few(before, len(keys), 0) // whatever was not read in between, and so not taken over
 	})
 }
 

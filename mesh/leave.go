@@ -141,7 +141,17 @@ func (m *Mesh) end() {
 // handOverWindow is how many keys are offered to heirs at once.
 const handOverWindow = 1024
 
-// handOver offers each value that this member owns to the key's heir, which
+// mayHoldAlone reports whether v is not a copy of what another member holds for sure: what
+// this member has owned is a replica once another has come to own the key, which takes it
+// over when somebody asks for it, and not before.
+func (m *Mesh) mayHoldAlone(v *storeValue, now int64) bool {
+	if v.Replica {
+		return v.Owner == m.cfg.ID && v.Expires > now
+	}
+	return v.Until > now
+}
+
+// handOver offers each value that this member owns, or has owned, to the key's heir, which
 // pulls it. It returns when all have been pulled or refused, or ctx is done.
 func (m *Mesh) handOver(ctx context.Context) error {
 	window := make(chan struct{}, handOverWindow)
@@ -149,7 +159,7 @@ func (m *Mesh) handOver(ctx context.Context) error {
 		full := false
 		c.store.Range(func(key string, v *storeValue) bool {
 			now := m.clock.now()
-			if v.Replica || v.Until <= now {
+			if !m.mayHoldAlone(v, now) {
 				return true
 			}
 			heir := m.host.current(now).share(c.name).owners.Owner(key)
