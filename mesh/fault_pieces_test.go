@@ -115,24 +115,25 @@ func TestAnOwnerThatHasForgottenAPullIsAskedForTheValueAgain(t *testing.T) {
 
 // They take more than one member sends to another unasked for, and are more than it announces at once.
 func TestManyValuesOfMiddleSizeAllComeFromTheirOwner(t *testing.T) {
-	const n = 8000
-	r := newRig(t, testenv.NATS(t))
-	r.opts.MaxBytes = 1 << 30
-	r.grow(2)
-	value := bytes.Repeat([]byte{'v'}, 12<<10)
-	var keys []string
-	for i := 0; len(keys) < n; i++ {
-		if key := fmt.Sprint("key", i); r.all[0].Owner("c", key) == "m1" {
-			keys = append(keys, key)
-			r.origin.Set(key, value)
+	virtual(t, 0, func(t *testing.T, r *rig) {
+		const n = 8000
+		r.opts.MaxBytes = 1 << 30
+		r.grow(2)
+		value := bytes.Repeat([]byte{'v'}, 12<<10)
+		var keys []string
+		for i := 0; len(keys) < n; i++ {
+			if key := fmt.Sprint("key", i); r.all[0].Owner("c", key) == "m1" {
+				keys = append(keys, key)
+				r.origin.Set(key, value)
+			}
 		}
-	}
-	r.fill(keys, r.all[1])
-	got, err := r.all[0].cache.GetMany(r.within(30*time.Second), keys)
-	if err != nil || len(got) != n {
-		t.Errorf("%d of %d values, %v", len(got), n, err)
-	}
-	if s := r.all[0].cache.Stats(); s.Unreached > 0 || r.origin.Loads() != n {
-		t.Errorf("%d questions were answered by nobody, and %d values loaded again", s.Unreached, r.origin.Loads()-n)
-	}
+		r.fill(keys, r.all[1])
+		got, err := r.all[0].cache.GetMany(r.within(30*time.Second), keys)
+		if err != nil || len(got) != n {
+			t.Errorf("%d of %d values, %v", len(got), n, err)
+		}
+		if s := r.all[0].cache.Stats(); s.Unreached > 0 || r.origin.Loads() != n {
+			t.Errorf("%d questions were answered by nobody, and %d values loaded again", s.Unreached, r.origin.Loads()-n)
+		}
+	})
 }
