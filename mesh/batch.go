@@ -16,7 +16,12 @@ type batcher struct {
 	holds int // who is about to add more
 	timer *time.Timer
 	armed bool // the timer will flush
+	long  bool // after heldMost
 }
+
+// heldMost is how long a load waits for who holds its batch: sending to others, it may
+// be held up by a connection that is stuck.
+const heldMost = 50 * time.Millisecond
 
 // add takes a load. It is launched when the batch is full, when who holds it has
 // let go, or when the window has passed.
@@ -27,9 +32,7 @@ func (b *batcher) add(l *loading) {
 		b.launch()
 		return
 	}
-	if b.holds == 0 {
-		b.arm()
-	}
+	b.arm(b.holds > 0)
 	b.mu.Unlock()
 }
 
@@ -49,32 +52,40 @@ func (b *batcher) release() {
 		b.launch()
 		return
 	default:
-		b.arm()
+		b.arm(false)
 	}
 	b.mu.Unlock()
 }
 
-// arm has the batch launched when the window has passed. The lock is held.
-func (b *batcher) arm() {
-	if b.armed {
+// arm has the batch launched when the window has passed, or heldMost. The lock is held.
+func (b *batcher) arm(long bool) {
+	if b.armed && (long || !b.long) {
 		return
 	}
-	b.armed = true
+	after := b.c.opts.BatchWindow
+	if long {
+		after = max(after, heldMost)
+	}
+	b.armed, b.long = true, long
 	if b.timer == nil {
-		b.timer = time.AfterFunc(b.c.opts.BatchWindow, b.flush)
+		b.timer = time.AfterFunc(after, b.flush)
 		return
 	}
-	b.timer.Reset(b.c.opts.BatchWindow)
+	b.timer.Reset(after)
 }
 
 func (b *batcher) flush() {
 	b.mu.Lock()
 	b.armed = false
-	if b.holds > 0 || len(b.ls) == 0 { // who holds it launches it
+	switch {
+	case len(b.ls) == 0:
 		b.mu.Unlock()
-		return
+	case b.holds > 0 && !b.long:
+		b.arm(true)
+		b.mu.Unlock()
+	default:
+		b.launch()
 	}
-	b.launch()
 }
 
 // launch loads what has gathered. The lock is held, and given back.

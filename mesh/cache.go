@@ -80,10 +80,13 @@ func isNil(v any) bool {
 
 // open adds a cache to the mesh and announces it.
 func (m *Mesh) open(c *core) error {
+	if err := m.alive(); err != nil { // without the lock: it may end the mesh
+		return err
+	}
 	m.openMu.Lock()
 	defer m.openMu.Unlock()
-	if err := m.alive(); err != nil {
-		return err
+	if m.closed.Load() {
+		return ErrClosed
 	}
 	old := *m.caches.Load()
 	if old[c.name] != nil {
@@ -104,7 +107,8 @@ func (m *Mesh) open(c *core) error {
 
 // Close gives up this member's share of the cache. Other members go on with
 // it. It does not hand values over: Leave does. Reads under way here end with ErrClosed, and their loads are
-// cancelled; who asked from elsewhere asks another member. A second Close returns nil.
+// cancelled, but for reads of what has been invalidated since they began: they end with their loads. Who
+// asked from elsewhere asks another member. A second Close returns nil.
 func (c *Cache[V]) Close() error {
 	core := c.c
 	if core.shut.Swap(true) {

@@ -296,3 +296,46 @@ func TestAConnectionClosedBeforeJoinSubscribesIsErrClosed(t *testing.T) {
 		}
 	})
 }
+
+func TestACacheIsNotOpenedOnAConnectionThatHasJustClosed(t *testing.T) {
+	s := testenv.NATS(t)
+	for i := range 5 {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		nc := s.Connect(t)
+		m, err := mesh.Join(ctx, nc, mesh.Config{Name: fmt.Sprint("closed", i), Heartbeat: 100 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		nc.Close()
+		got := later(func() (int, error) {
+			_, err := mesh.NewCache(m, "c", loader.Of(func(context.Context, string) (string, error) { return "", nil }), mesh.Options{})
+			return 0, err
+		})
+		select {
+		case a := <-got:
+			wantErr(t, a.err, mesh.ErrClosed)
+		case <-time.After(3 * time.Second):
+			t.Fatalf("round %d: NewCache hangs", i)
+		}
+		cancel()
+	}
+}
+
+func TestWhoWaitsForTheOpeningIsToldOfTheClosing(t *testing.T) {
+	virtual(t, 2, func(t *testing.T, r *rig) {
+		r.all[1].link.Cut()
+		o := newSource()
+		c, err := mesh.NewCache(r.all[0].Mesh, "d", loader.Loader[string](o), mesh.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := get(t.Context(), c, "k")
+		time.Sleep(100 * time.Millisecond)
+		_ = c.Close()
+		n := o.all()
+		a := <-got
+		if o.all() > n || !errors.Is(a.err, mesh.ErrClosed) {
+			t.Errorf("%q, %v, %d loads after Close", a.value, a.err, o.all()-n)
+		}
+	})
+}

@@ -60,3 +60,10 @@ func (c *Cache[V]) WaitToBeTold() int {
 	defer c.c.queued.mu.Unlock()
 	return len(c.c.queued.asks)
 }
+
+// Restamped has this member take what it holds for judged under the present view, as where the view changes
+// between the look into memory and the choice of an owner.
+func (c *Cache[V]) Restamped() {
+	n := c.c.m.host.view.Load().Number
+	c.c.store.Range(func(_ string, v *storeValue) bool { v.View.Store(n); return true })
+}

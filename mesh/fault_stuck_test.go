@@ -84,3 +84,67 @@ func TestNoCallWaitsForAConnectionThatIsStuck(t *testing.T) {
 		t.Error("the connection is not stuck any more: this test shows nothing")
 	}
 }
+
+func TestAStuckConnectionHoldsUpNoBatchOfLoads(t *testing.T) {
+	s := testenv.NATS(t)
+	w := newTown(t, s, 1)
+	link := testenv.NewLink(t, s)
+	nc := link.Connect(t, nats.FlusherTimeout(time.Minute), nats.PingInterval(time.Minute))
+	m, err := mesh.Join(w.ctx, nc, mesh.Config{ID: "stuck", Heartbeat: 300 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.meshes = append(w.meshes, m)
+	from := loader.OfMany(func(_ context.Context, keys []string) (map[string][]byte, error) {
+		out := map[string][]byte{}
+		for _, k := range keys {
+			out[k] = []byte(k)
+		}
+		return out, nil
+	})
+	caches := open[[]byte](w, "c", from, mesh.Options{})
+	stuck := caches[1]
+	mine := w.keysOf("c", "stuck", 20)
+	if _, err := stuck.GetMany(w.ctx, mine[:10]); err != nil {
+		t.Fatal(err)
+	}
+	link.Swallow(testenv.ToServer)
+	t.Cleanup(link.Cut)
+	go func() {
+		payload := make([]byte, 512<<10)
+		for nc.Publish("elsewhere", payload) == nil {
+		}
+	}()
+	testenv.Eventually(t, time.Minute, "who publishes waits", func() bool {
+		probe := make(chan struct{})
+		go func() { nc.Buffered(); close(probe) }()
+		select {
+		case <-probe:
+			return false
+		case <-time.After(200 * time.Millisecond):
+			return true
+		}
+	})
+	local := func(key string) error {
+		ctx, cancel := context.WithTimeout(w.ctx, 3*time.Second)
+		defer cancel()
+		_, err := stuck.Get(ctx, key)
+		return err
+	}
+	if err := local(mine[15]); err != nil {
+		t.Error("before the question:", err)
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(w.ctx, time.Second)
+		defer cancel()
+		_, _ = caches[0].GetMany(ctx, mine[:10])
+	}()
+	time.Sleep(100 * time.Millisecond)
+	if err := local(mine[16]); err != nil {
+		t.Error("after the question:", err)
+	}
+	time.Sleep(3 * time.Second)
+	if err := local(mine[17]); err != nil {
+		t.Error("later:", err)
+	}
+}

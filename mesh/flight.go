@@ -100,6 +100,12 @@ func (c *core) takeOver(f *flight, fill *store.Fill, prev, trace string, as why)
 		switch r.status {
 		case wire.Value:
 			v := c.received(r, now)
+			if r.result.Flags&wire.FlagNoKeep != 0 { // what it was loading, and the origin lets nobody keep
+				fill.End()
+				c.queued.take(f)
+				f.Land(outcome{value: v, source: Bypass}, nil)
+				return
+			}
 			v.Owner = c.m.cfg.ID
 			c.lives(v)
 			c.queued.take(f)

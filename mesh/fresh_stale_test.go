@@ -3,6 +3,7 @@ package mesh_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -397,4 +398,61 @@ func TestGetManyAnswersStaleToo(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAnAnswerAfterSoftTimeoutLeavesNothingBehindForTheNextFlight(t *testing.T) {
+	opts := mesh.Options{TTL: 10 * time.Second, StaleIfError: time.Minute, SoftTimeout: 100 * time.Millisecond, Jitter: -1}
+	inLab(t, 1, opts, func(t *testing.T, l *lab) {
+		ctx := t.Context()
+		c := l.caches[0]
+		for i := range 100 {
+			if _, err := c.Get(ctx, fmt.Sprint("key", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m := l.join(mesh.Config{})
+		openOn(l.town, m, "c", loader.Loader[string](l.origin), opts)
+		l.settled("c", 2)
+		time.Sleep(11 * time.Second)
+		l.origin.slow(300 * time.Millisecond)
+		c.Restamped()
+		keys := l.keysOf("c", "m1", 40)
+		e, err := c.Lookup(ctx, keys[0])
+		if err != nil || !e.Stale {
+			t.Fatalf("%q from %v, %v: this shows nothing", e.Value, e.Source, err)
+		}
+		time.Sleep(time.Second)
+		l.origin.slow(200 * time.Millisecond)
+		for i := range 50 {
+			k := fmt.Sprint("new", i)
+			if m.Owner("c", k) != "m1" {
+				continue
+			}
+			if v, err := c.Get(ctx, k); err != nil || v == "" {
+				t.Errorf("get %s: %q, %v", k, v, err)
+			}
+		}
+	})
+}
+
+func TestALoadThatIsGivenUpIsNoFailureOfTheOrigin(t *testing.T) {
+	opts := mesh.Options{TTL: 10 * time.Second, StaleIfError: time.Hour, ErrorBackoff: time.Minute, Jitter: -1}
+	inLab(t, 1, opts, func(t *testing.T, l *lab) {
+		c := l.caches[0]
+		if _, err := c.Get(t.Context(), l.key); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(11 * time.Second)
+		l.origin.slow(50 * time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		if _, err := c.Get(ctx, l.key); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("%v: this shows nothing", err)
+		}
+		cancel()
+		time.Sleep(time.Second)
+		e, err := c.Lookup(t.Context(), l.key)
+		if err != nil || e.Stale || c.Stats().LoadErrors > 0 {
+			t.Errorf("stale: %v, %v, %d errors of loads", e.Stale, err, c.Stats().LoadErrors)
+		}
+	})
 }

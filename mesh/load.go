@@ -188,6 +188,10 @@ func (l *loading) landed(item loadedItem, err error) {
 		v, keep, err = l.value(item)
 	}
 	if err != nil {
+		if l.abandoned() {
+			l.f.Land(outcome{}, err)
+			return
+		}
 		c.stats.loadErrors.Add(1)
 		l.failed(err)
 		return
@@ -203,6 +207,12 @@ func (l *loading) landed(item loadedItem, err error) {
 		l.dropHeld()
 	}
 	l.f.Land(outcome{value: v, source: source}, nil)
+}
+
+// abandoned reports whether the load was cancelled because nobody waits for it any more:
+// that says nothing of the origin.
+func (l *loading) abandoned() bool {
+	return errors.Is(context.Cause(l.f.Context()), loader.ErrAbandoned)
 }
 
 // failed ends the flight with the loader's error.

@@ -166,7 +166,8 @@ func (c *core) miss(ctx context.Context, key string, o readOptions) (outcome, er
 // the read is to begin anew; where there is no error, because what f gave is too old.
 func (c *core) settleRead(ctx context.Context, f *flight, o readOptions) (out outcome, again bool, err error) {
 	key := f.Key()
-	if old := c.fallback(key, o); old != nil {
+	old := c.fallback(key, o)
+	if old != nil {
 		var dropped bool
 		if out, dropped, err = c.waitSoftly(ctx, f, old, o.began); dropped {
 			return outcome{}, true, errNothing
@@ -199,7 +200,9 @@ func (c *core) settleRead(ctx context.Context, f *flight, o readOptions) (out ou
 	if err := c.absent(key, out); err != nil {
 		return out, false, err
 	}
-	out.lease = f
+	if out.value != old || old == nil { // else it may have left f, and is no longer among its users
+		out.lease = f
+	}
 	return out, false, nil
 }
 
@@ -225,7 +228,7 @@ func (c *core) ready(ctx context.Context) (waited bool, err error) {
 			return true, context.Cause(ctx)
 		}
 	}
-	if c.m.closed.Load() {
+	if c.m.closed.Load() || c.shut.Load() {
 		return waited, ErrClosed
 	}
 	return waited, nil

@@ -292,7 +292,7 @@ func (c *core) serveTakeOver(by asker, q *wire.Question) (wire.Result, []byte, b
 	if v == nil {
 		// What has run out as a replica is still fresh for an owner, and what is
 		// stale may be answered by one.
-		if v = c.store.Peek(key); v != nil && by.received >= later(v.Expires, c.opts.staleWindow()) {
+		if v = c.store.Peek(key); v != nil && by.received >= c.worthless(v) {
 			v = nil
 		}
 	}
@@ -315,6 +315,15 @@ func (c *core) serveTakeOver(by asker, q *wire.Question) (wire.Result, []byte, b
 	}
 	c.serveFlight(by, q.Number, f, readOptions{})
 	return wire.Result{}, nil, false
+}
+
+// worthless is when v, whatever it is held as, answers nobody any more, even as stale: an
+// absence is never stale, nor is what its origin lets nobody keep at all.
+func (c *core) worthless(v *storeValue) int64 {
+	if v.NotFound || v.Expires <= v.Began {
+		return v.Expires
+	}
+	return later(v.Expires, c.opts.staleWindow())
 }
 
 // serveFlight answers a question with what a flight lands with.
