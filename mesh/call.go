@@ -152,6 +152,9 @@ func (r *reply) err(key string) error {
 	return nil
 }
 
+// mostWords is how many bytes of an error's text travel.
+const mostWords = 4 << 10
+
 // resultOf is the answer that an error of a flight stands for.
 func resultOf(err error) wire.Result {
 	var le *LoadError
@@ -167,10 +170,7 @@ func resultOf(err error) wire.Result {
 		case errors.Is(le.Err, errLoadTimeout):
 			res.Flags = wire.FlagLimit
 		}
-		const most = 4 << 10 // of an error's words
-		if len(res.Error) > most {
-			res.Error = res.Error[:most]
-		}
+		res.Error = res.Error[:min(len(res.Error), mostWords)]
 		return res
 	case errors.Is(err, ErrTooLarge):
 		return wire.Result{Status: wire.TooLarge, Error: strings.TrimPrefix(err.Error(), ErrTooLarge.Error()+": ")}

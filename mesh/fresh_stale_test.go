@@ -456,3 +456,27 @@ func TestALoadThatIsGivenUpIsNoFailureOfTheOrigin(t *testing.T) {
 		}
 	})
 }
+
+func TestALoadThatIsGivenUpBeforeItsTurnIsNoFailureOfTheOrigin(t *testing.T) {
+	opts := mesh.Options{TTL: 10 * time.Second, StaleIfError: time.Hour, ErrorBackoff: time.Minute, Jitter: -1, MaxLoads: 1}
+	inLab(t, 1, opts, func(t *testing.T, l *lab) {
+		c := l.caches[0]
+		if _, err := c.Get(t.Context(), l.key); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(11 * time.Second)
+		l.origin.slow(500 * time.Millisecond)
+		other := get(t.Context(), c, "other")
+		time.Sleep(10 * time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		if _, err := c.Get(ctx, l.key); !errors.Is(err, mesh.ErrOverloaded) {
+			t.Fatalf("%v: this shows nothing", err)
+		}
+		cancel()
+		<-other
+		e, err := c.Lookup(t.Context(), l.key)
+		if err != nil || e.Stale {
+			t.Errorf("stale: %v, %v", e.Stale, err)
+		}
+	})
+}

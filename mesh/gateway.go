@@ -49,7 +49,9 @@ func (m *Mesh) openGateway(c *core) error {
 				m.refuseClient(msg, 429, "too many requests at once")
 				return
 			}
+			with := m.callers.enter() // a leave waits for it
 			go func() {
+				defer m.callers.leave(with)
 				began := m.clock.now()
 				answer(msg)
 				m.gateway.requests.Add(1)
@@ -75,6 +77,7 @@ func (m *Mesh) closeGateway(c *core) {
 // refuseClient answers with an error as NATS services do.
 func (m *Mesh) refuseClient(msg *nats.Msg, code int, text string) {
 	m.gateway.errors.Add(1)
+	text = text[:min(len(text), mostWords)]
 	reply := nats.NewMsg(msg.Reply)
 	reply.Header.Set(micro.ErrorHeader, text)
 	reply.Header.Set(micro.ErrorCodeHeader, strconv.Itoa(code))

@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -252,4 +255,56 @@ func TestAPrivateMemberAnswersNobodyOutside(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAClientIsToldOfAnErrorThatNoMessageTakes(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, w *town) {
+		from := loader.Of(func(_ context.Context, key string) ([]byte, error) {
+			return nil, errors.New(strings.Repeat("x", 2<<20))
+		})
+		open[[]byte](w, "c", from, mesh.Options{})
+		msg, err := w.conns[0].Request("mesh.default.get.c", []byte("k"), 10*time.Second)
+		if err != nil || !strings.Contains(msg.Header.Get("Nats-Service-Error"), "xxxx") {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestClientsAreAnsweredWhileMembersLeave(t *testing.T) {
+	s := testenv.NATS(t)
+	w := newTown(t, s, 1)
+	from := loader.Of(func(_ context.Context, key string) ([]byte, error) { return []byte(key), nil })
+	open[[]byte](w, "c", from, mesh.Options{})
+	nc := s.Connect(t)
+	var stop atomic.Bool
+	var asked, timeouts, refused atomic.Int64
+	var wg sync.WaitGroup
+	for g := range 16 {
+		wg.Go(func() {
+			for i := 0; !stop.Load(); i++ {
+				asked.Add(1)
+				msg, err := nc.Request("mesh.default.get.c", []byte(fmt.Sprint("k", g, i%50)), time.Second)
+				if err != nil {
+					timeouts.Add(1)
+				} else if msg.Header.Get("Nats-Service-Error-Code") != "" {
+					refused.Add(1)
+				}
+				time.Sleep(time.Millisecond)
+			}
+		})
+	}
+	for i := range 4 {
+		m := w.join(mesh.Config{ID: fmt.Sprint("x", i), Heartbeat: 300 * time.Millisecond})
+		openOn[[]byte](w, m, "c", from, mesh.Options{})
+		time.Sleep(300 * time.Millisecond)
+		if err := m.Leave(w.ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	time.Sleep(1200 * time.Millisecond)
+	stop.Store(true)
+	wg.Wait()
+	if timeouts.Load()+refused.Load() > 0 {
+		t.Errorf("%d requests, %d timed out, %d refused", asked.Load(), timeouts.Load(), refused.Load())
+	}
 }

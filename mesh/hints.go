@@ -12,6 +12,9 @@ const hintLife = 4 * time.Second
 
 const mostHints = 1 << 16
 
+// longestHint is the longest key of one, in bytes.
+const longestHint = 1 << 10
+
 // hints say, for single keys, who asked here as their new owner. A view that
 // has not heard of that member yet would name another.
 type hints struct {
@@ -28,6 +31,9 @@ type hint struct {
 func (h *hints) init() { h.who = map[string]hint{} }
 
 func (h *hints) put(key, id string, now int64) {
+	if len(key) > longestHint { // it saves a redirect, and is not worth much memory
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.who) >= mostHints {

@@ -43,6 +43,13 @@ func (m *Mesh) Leave(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, leaveBound)
 	defer cancel()
 	m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Leave(now) })
+	if m.connected() { // clients are answered by others from now on
+		within(announceBound, func() {
+			for _, c := range *m.caches.Load() {
+				m.closeGateway(c)
+			}
+		})
+	}
 	var err error
 	if ctx.Err() == nil {
 		err = errors.Join(m.handOver(ctx), m.drain(ctx))
@@ -114,8 +121,7 @@ func (m *Mesh) drain(ctx context.Context) error {
 	}
 }
 
-// end closes everything here, tells nobody, and waits for what it started. It
-// may be called more than once, and from any goroutine of its own.
+// end closes everything here, and tells nobody. It may be called more than once, and from any goroutine of its own.
 func (m *Mesh) end() {
 	m.endOnce.Do(func() {
 		m.closed.Store(true)

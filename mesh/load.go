@@ -25,7 +25,7 @@ type loading struct {
 // startLoad loads: with others that miss at the same time where the loader takes
 // many keys, else by itself.
 func (c *core) startLoad(f *flight, fill *store.Fill, trace string) {
-	if c.m.closed.Load() || c.m.connectionClosed() { // the end of a connection is told a moment later
+	if c.m.closed.Load() || c.shut.Load() || c.m.connectionClosed() { // the end of a connection is told a moment later
 		fill.End()
 		c.queued.take(f)
 		f.Land(outcome{}, ErrClosed)
@@ -101,7 +101,11 @@ func (c *core) launch(ls []*loading) {
 		cancel()
 		for _, l := range ls {
 			c.queued.take(l.f)
-			l.fail(err)
+			if l.abandoned() { // the origin was not asked
+				l.f.Land(outcome{}, err)
+			} else {
+				l.fail(err)
+			}
 			l.fill.End()
 		}
 	}()

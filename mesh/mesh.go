@@ -63,7 +63,6 @@ type Mesh struct {
 	done    chan struct{} // closed with it
 	endOnce sync.Once
 	left    chan struct{} // closed when Leave is over
-	work    sync.WaitGroup
 }
 
 // Join makes this process a member of the mesh that cfg names, over nc, and
@@ -118,13 +117,13 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 		}
 		return nil, fmt.Errorf("mesh: join %s: %w", cfg.Name, err)
 	}
-	m.goes(func() { m.outbox.run(m.done, m.send) })
-	m.goes(func() { m.host.run(m.done) })
-	m.goes(m.watchConnection)
+	go m.outbox.run(m.done, m.send)
+	go m.host.run(m.done)
+	go m.watchConnection()
 	m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Start(now) })
 	select {
 	case <-m.host.joined:
-		m.goes(m.watchRefusal)
+		go m.watchRefusal()
 		return m, nil
 	case <-m.host.refused:
 		m.end()
@@ -186,15 +185,6 @@ func (m *Mesh) Owner(cache, key string) string {
 
 // cache finds an open cache.
 func (m *Mesh) cache(name string) *core { return (*m.caches.Load())[name] }
-
-// goes runs f in a goroutine that the end of the mesh waits for.
-func (m *Mesh) goes(f func()) {
-	m.work.Add(1)
-	go func() {
-		defer m.work.Done()
-		f()
-	}()
-}
 
 // apply drops what an invalidation names and detaches its flights (rule R1).
 // It is called under the host's lock.

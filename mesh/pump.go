@@ -58,7 +58,7 @@ func (m *Mesh) listenQueue(subject, queue string, control bool, fn nats.MsgHandl
 	return nil
 }
 
-// drop ends the subscriptions to subjects.
+// unlisten ends the subscriptions to subjects, once what has come by them has been handled.
 func (m *Mesh) unlisten(subjects ...string) {
 	m.subs.mu.Lock()
 	defer m.subs.mu.Unlock()
@@ -69,7 +69,9 @@ func (m *Mesh) unlisten(subjects ...string) {
 			gone = gone || s.Subject == subject
 		}
 		if gone {
-			_ = s.Unsubscribe()
+			if err := s.Drain(); err != nil { // as without a connection
+				_ = s.Unsubscribe()
+			}
 		} else {
 			kept = append(kept, s)
 		}

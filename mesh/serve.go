@@ -261,7 +261,7 @@ func (c *core) serveLoad(by asker, number uint64, key string, o readOptions) {
 		case phaseQueued:
 			tell(true)
 		case phaseLoading: // it has begun just now
-			c.queued.take(f)
+			c.queued.started(f)
 		}
 	}
 	old := c.fallback(key, o)

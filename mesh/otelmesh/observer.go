@@ -111,7 +111,7 @@ func (o *Observer) Load(ctx context.Context, e mesh.LoadEvent) (context.Context,
 	}
 	ctx, span := o.tracer.Start(ctx, SpanLoad, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...))
 	return ctx, func(err error) {
-		failed(span, err)
+		o.failed(span, err)
 		span.End()
 	}
 }
@@ -132,15 +132,33 @@ func (o *Observer) Invalidate(ctx context.Context, e mesh.InvalidateEvent) {
 func (o *Observer) past(ctx context.Context, name string, took time.Duration, err error, attrs []attribute.KeyValue) {
 	end := time.Now()
 	_, span := o.tracer.Start(ctx, name, trace.WithTimestamp(end.Add(-took)), trace.WithAttributes(attrs...))
-	failed(span, err)
+	o.failed(span, err)
 	span.End(trace.WithTimestamp(end))
 }
 
-// failed notes an error. "Not found" is an answer, and no error of the span.
-func failed(span trace.Span, err error) {
+// failed notes an error. "Not found" is an answer, and no error of the span. Where keys are
+// not told, nor is the text of an error that may quote them, but for the origin's own.
+func (o *Observer) failed(span trace.Span, err error) {
 	if err == nil || errors.Is(err, mesh.ErrNotFound) {
 		return
 	}
+	if !o.keys {
+		err = withoutKeys(err)
+	}
 	span.RecordError(err)
 	span.SetStatus(codes.Error, err.Error())
+}
+
+// withoutKeys is an error in the place of one of mesh's that names keys.
+func withoutKeys(err error) error {
+	var load *mesh.LoadError
+	if errors.As(err, &load) {
+		return load.Err
+	}
+	for _, kind := range []error{mesh.ErrBadKey, mesh.ErrTooLarge, mesh.ErrOverloaded} {
+		if errors.Is(err, kind) {
+			return kind
+		}
+	}
+	return err
 }

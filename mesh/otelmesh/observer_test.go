@@ -3,6 +3,8 @@ package otelmesh_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,5 +120,29 @@ func TestAnInvalidationIsASpan(t *testing.T) {
 	s := find(p.spans, otelmesh.SpanInvalidate)
 	if s == nil || s.EndTime().Before(s.StartTime()) {
 		t.Fatalf("the span is %v", s)
+	}
+}
+func TestErrorsTellNoKeysEither(t *testing.T) {
+	s := testenv.NATS(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	m, err := mesh.Join(ctx, s.Connect(t), mesh.Config{Name: "traced", Heartbeat: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Leave(ctx)
+	spans := tracetest.NewSpanRecorder()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+	c, err := mesh.NewCache(m, "words", loader.Of(func(context.Context, string) (string, error) { return "", errors.New("down") }), mesh.Options{Observer: otelmesh.New(otelmesh.Options{TracerProvider: provider})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx2, sp := provider.Tracer("t").Start(ctx, "r")
+	_, err = c.Get(ctx2, "SECRET")
+	sp.End()
+	for _, x := range spans.Ended() {
+		if text := fmt.Sprint(x.Attributes(), x.Events(), x.Status()); strings.Contains(text, "SECRET") {
+			t.Errorf("%s tells the key: %s", x.Name(), text)
+		}
 	}
 }
