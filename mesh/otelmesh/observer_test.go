@@ -138,7 +138,9 @@ func TestErrorsTellNoKeysEither(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx2, sp := provider.Tracer("t").Start(ctx, "r")
-	_, err = c.Get(ctx2, "SECRET")
+	if _, err := c.Get(ctx2, "SECRET"); err == nil {
+		t.Error("the load does not fail")
+	}
 	sp.End()
 	for _, x := range spans.Ended() {
 		if text := fmt.Sprint(x.Attributes(), x.Events(), x.Status()); strings.Contains(text, "SECRET") {
