@@ -21,6 +21,7 @@ type host struct {
 	ops    map[uint64]chan struct{} // invalidations that somebody waits for
 	awake  chan struct{}            // closed when the round after a stop is over; nil outside one
 	timer  *time.Timer              // for the roster's next tick
+	armed  int64                    // what timer is set to; guarded by mu
 
 	view atomic.Pointer[view]
 	self atomic.Uint64 // this member's present incarnation
@@ -104,8 +105,10 @@ func (h *host) carryOut(e roster.Effects) {
 		close(h.awake)
 		h.awake = nil
 	}
-	if h.timer != nil {
-		h.timer.Reset(time.Duration(max(h.roster.Next()-h.m.clock.now(), int64(time.Millisecond))))
+	// What is due is not put off by steps that come meanwhile, however many.
+	if at := max(h.roster.Next(), h.ticked.Load()+int64(time.Millisecond)); h.timer != nil && at != h.armed {
+		h.armed = at
+		h.timer.Reset(time.Duration(max(at-h.m.clock.now(), 0)))
 	}
 }
 

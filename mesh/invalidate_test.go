@@ -341,3 +341,20 @@ func TestAnInvalidationNamesWhoHasNotConfirmed(t *testing.T) {
 		})
 	})
 }
+
+func TestInvalidationsWithoutAPausePutOffNoHeartbeat(t *testing.T) {
+	w := newTown(t, testenv.NATS(t), 0)
+	for i := range 3 {
+		w.join(mesh.Config{ID: fmt.Sprint("m", i), Heartbeat: 50 * time.Millisecond})
+	}
+	caches := open[[]byte](w, "c", testenv.NewOrigin(), mesh.Options{})
+	w.settled("c", 3)
+	for deadline, i := time.Now().Add(2*time.Second), 0; time.Now().Before(deadline); i++ {
+		if err := caches[0].Invalidate(w.ctx, fmt.Sprint("key", i%100)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(w.log.String(), "evicted"); n > 1 { // of members that share two processors
+		t.Errorf("%d members that live were evicted:\n%s", n, w.log)
+	}
+}

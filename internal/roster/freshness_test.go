@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -320,5 +321,57 @@ func TestMembersDoNotTeachEachOtherAGoneSourceForEver(t *testing.T) {
 	n.run(time.Minute - 50*time.Second + 5*testLease)
 	if a.sources[source] != nil || b.sources[source] != nil {
 		t.Errorf("a remembers it: %v, b: %v", a.sources[source] != nil, b.sources[source] != nil)
+	}
+}
+
+func TestNobodyKnowsMoreOfAMembersInvalidationsThanItself(t *testing.T) {
+	const ahead = 1 << 40
+	for name, poison := range map[string]func(n *testNet, b, c *testHost){
+		"a question's bases": func(n *testNet, b, c *testHost) {
+			b.take(b.Take(n.now, Carry{Bases: []Applied{{Source: b.Self(), Upto: ahead}}}))
+		},
+		"a question's records": func(n *testNet, b, c *testHost) {
+			b.take(b.Take(n.now, Carry{Records: []Invalidation{{Source: b.Self(), N: 1, Target: key("x")}, {Source: b.Self(), N: 2, Target: key("x")}}}))
+		},
+		"a heartbeat": func(n *testNet, b, c *testHost) {
+			beat := *c.beat("")
+			beat.Seq += 100
+			beat.Applied = []Applied{{Source: b.Self(), Upto: ahead, Age: time.Hour}}
+			b.take(b.Receive(n.now, "c", &beat))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, hosts := trio(t)
+			a, b, c := hosts[0], hosts[1], hosts[2]
+			poison(n, b, c)
+			for _, k := range []string{"k", "k2"} {
+				op := b.invalidate(key(k))
+				n.run(time.Second)
+				if !b.isDone(op) || !b.has(key(k)) || !a.has(key(k)) {
+					t.Errorf("%s: done %v, applied at home %v, elsewhere %v", k, b.isDone(op), b.has(key(k)), a.has(key(k)))
+				}
+			}
+		})
+	}
+}
+
+func TestTheLastOfALargeMeshAsksNobody(t *testing.T) {
+	n := newNet(t)
+	for i := range 6 {
+		h := n.add(fmt.Sprint("m", i), uint64(i+1), func(c *Config) { c.Large.From = 3 })
+		h.take(h.Open(n.now, "c", time.Minute))
+	}
+	n.run(3 * time.Second)
+	a := n.hosts[0]
+	if len(a.View().Members) != 6 {
+		t.Fatalf("%d members", len(a.View().Members))
+	}
+	for _, h := range n.hosts[1:] {
+		a.take(a.Receive(n.now, h.Self().ID, &Gone{From: h.Self()}))
+		h.dead = true
+	}
+	a.take(a.Resync(n.now)) // with everybody gone since the last heartbeat
+	if len(a.View().Members) != 1 {
+		t.Errorf("%d members", len(a.View().Members))
 	}
 }

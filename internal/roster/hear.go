@@ -112,7 +112,10 @@ func (r *Roster) hearApplied(p *peer, b *Beat) {
 	p.lagAt, p.triedAt = 0, 0
 	gap := false
 	for i := range b.Applied {
-		a := &b.Applied[i]
+		a := b.Applied[i]
+		if a.Source == r.self { // nobody has applied more than has been issued
+			a.Upto = min(a.Upto, r.issued)
+		}
 		s := r.sources[a.Source]
 		if s == nil {
 			if a.Upto == 0 {

@@ -218,7 +218,7 @@ func (r *Roster) partial(b *Beat, to string) {
 
 // some are the peers in an order to ask a few of: in a large mesh another each time.
 func (r *Roster) some() []*peer {
-	if !r.large {
+	if !r.large || len(r.order) == 0 {
 		return r.order
 	}
 	i := int(r.seq % uint64(len(r.order)))

@@ -28,8 +28,8 @@ func newLog(limit int) *log {
 	return &log{limit: limit, keys: map[Target][]uint64{}, wide: map[string][]uint64{}}
 }
 
-// size is about what a record takes in a message.
-func size(t Target) int { return len(t.Cache) + len(t.Key) + 64 }
+// size is the most that a record takes in a message, whatever the ID of its source.
+func size(t Target) int { return len(t.Cache) + len(t.Key) + 112 }
 
 // add appends a record and evicts the oldest past the limits; a source of an
 // evicted record no longer has the content up to its number.

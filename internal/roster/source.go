@@ -51,6 +51,9 @@ func (r *Roster) source(of Instance) *source {
 // apply is rule R1 as far as the roster goes: it hands the target to the host,
 // unless the record has been applied before.
 func (r *Roster) apply(i Invalidation) bool {
+	if i.Source == r.self && i.N > r.issued { // nobody knows of what this member has not issued
+		return false
+	}
 	s := r.source(i.Source)
 	if !s.add(i.N) {
 		return false
@@ -83,7 +86,7 @@ func (r *Roster) drop(why string) {
 // not to be had: dropping everything applies it.
 func (r *Roster) raise(bases []Applied) (raised bool) {
 	for _, a := range bases {
-		if a.Upto == 0 || a.Source.Inc == 0 {
+		if a.Upto == 0 || a.Source.Inc == 0 || a.Source == r.self { // of its own it has applied all
 			continue
 		}
 		s := r.source(a.Source)
