@@ -48,6 +48,9 @@ func (m *Mesh) Leave(ctx context.Context) error {
 			for _, c := range *m.caches.Load() {
 				m.closeGateway(c)
 			}
+			announced, cancel := context.WithTimeout(ctx, announceBound)
+			defer cancel()
+			m.handled(announced)
 		})
 	}
 	var err error

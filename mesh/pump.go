@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,13 +27,20 @@ const subscribeBound = 10 * time.Second
 
 // subscriptions are what this member listens to.
 type subscriptions struct {
-	mu      sync.Mutex // guards the list
-	list    []*nats.Subscription
-	control []*nats.Subscription // whose losses make the roster ask again
-	lost    int                  // losses of control that have been seen
-	ended   bool
+	mu       sync.Mutex // guards the lists
+	list     []*nats.Subscription
+	draining []draining // that hand over what has come, and end by themselves or with the member
+	control  []*nats.Subscription // whose losses make the roster ask again
+	lost     int                  // losses of control that have been seen
+	ended    bool
 
 	first atomic.Pointer[nats.Subscription] // of list: it is valid for as long as the connection is open
+}
+
+// draining is a subscription that gets nothing new.
+type draining struct {
+	*nats.Subscription
+	over chan struct{} // closed when all that had come has been handled
 }
 
 func (m *Mesh) listen(subject string, control bool, fn nats.MsgHandler) error {
@@ -62,6 +70,7 @@ func (m *Mesh) listenQueue(subject, queue string, control bool, fn nats.MsgHandl
 func (m *Mesh) unlisten(subjects ...string) {
 	m.subs.mu.Lock()
 	defer m.subs.mu.Unlock()
+	m.subs.draining = slices.DeleteFunc(m.subs.draining, func(d draining) bool { return !d.IsValid() })
 	kept := m.subs.list[:0]
 	for _, s := range m.subs.list {
 		gone := false
@@ -69,15 +78,33 @@ func (m *Mesh) unlisten(subjects ...string) {
 			gone = gone || s.Subject == subject
 		}
 		if gone {
+			over := make(chan struct{})
+			s.SetClosedHandler(func(string) { close(over) })
 			if err := s.Drain(); err != nil { // as without a connection
 				_ = s.Unsubscribe()
+				continue
 			}
+			m.subs.draining = append(m.subs.draining, draining{s, over})
 		} else {
 			kept = append(kept, s)
 		}
 	}
 	clear(m.subs.list[len(kept):])
 	m.subs.list = kept
+}
+
+// handled waits until what has come by subscriptions that were ended has been handed over.
+func (m *Mesh) handled(ctx context.Context) {
+	m.subs.mu.Lock()
+	ended := slices.Clone(m.subs.draining)
+	m.subs.mu.Unlock()
+	for _, d := range ended {
+		select {
+		case <-d.over:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (m *Mesh) unsubscribe() {
@@ -87,7 +114,10 @@ func (m *Mesh) unsubscribe() {
 	for _, s := range m.subs.list {
 		_ = s.Unsubscribe() // a closed connection has none
 	}
-	m.subs.list, m.subs.control = nil, nil
+	for _, d := range m.subs.draining {
+		_ = d.Unsubscribe()
+	}
+	m.subs.list, m.subs.draining, m.subs.control = nil, nil, nil
 }
 
 // subscribe listens to everything that members tell this one, and returns when
