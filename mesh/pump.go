@@ -29,7 +29,7 @@ const subscribeBound = 10 * time.Second
 type subscriptions struct {
 	mu       sync.Mutex // guards the lists
 	list     []*nats.Subscription
-	draining []draining // that hand over what has come, and end by themselves or with the member
+	draining []draining           // that hand over what has come, and end by themselves or with the member
 	control  []*nats.Subscription // whose losses make the roster ask again
 	lost     int                  // losses of control that have been seen
 	ended    bool
