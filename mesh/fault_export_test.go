@@ -67,3 +67,15 @@ func (c *Cache[V]) Restamped() {
 	n := c.c.m.host.view.Load().Number
 	c.c.store.Range(func(_ string, v *storeValue) bool { v.View.Store(n); return true })
 }
+
+// Pending is how many of its first n calls of Invalidate are not done and not forgotten.
+func (m *Mesh) Pending(n uint64) (pending int) {
+	m.host.mu.Lock()
+	defer m.host.mu.Unlock()
+	for op := range n {
+		if m.host.roster.Pending(op + 1) {
+			pending++
+		}
+	}
+	return pending
+}

@@ -378,3 +378,18 @@ func TestAHitInFenceModeAllocatesNothing(t *testing.T) {
 		t.Errorf("%d hits, %d loads", s.Hits, s.Loads)
 	}
 }
+
+func TestAFencedMemberKeepsNoInvalidationThatNobodyWaitsFor(t *testing.T) {
+	quorate(t, 3, 2, func(t *testing.T, r *rig) {
+		m := r.all[2]
+		m.link.Swallow()
+		r.fenced(m)
+		for range 20 {
+			var partial *mesh.PartialError
+			if err := m.cache.Invalidate(r.within(10*time.Millisecond), "k"); !errors.As(err, &partial) {
+				t.Fatalf("got %v, want a PartialError", err)
+			}
+		}
+		testenv.Eventually(t, 3*rigLease, "nothing is kept", func() bool { return m.Pending(20) == 0 })
+	})
+}

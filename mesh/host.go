@@ -65,6 +65,20 @@ func (h *host) step(event func(r *roster.Roster, now int64) roster.Effects) {
 	h.tell(e)
 }
 
+// stepTicked is step for an event after which the roster counts as ticked. That is said
+// once the view is there that may say that this process was stopped: whoever reads ticked
+// before view, as all do, takes no stop for over that is not.
+func (h *host) stepTicked(event func(r *roster.Roster, now int64) roster.Effects) {
+	h.mu.Lock()
+	now := h.m.clock.now()
+	e := event(h.roster, now)
+	h.carryOut(e)
+	h.ticked.Store(now)
+	h.arm()
+	h.mu.Unlock()
+	h.tell(e)
+}
+
 // carryOut is the part of the effects that must be done before the next step.
 // The lock is held.
 func (h *host) carryOut(e roster.Effects) {
@@ -105,7 +119,12 @@ func (h *host) carryOut(e roster.Effects) {
 		close(h.awake)
 		h.awake = nil
 	}
-	// What is due is not put off by steps that come meanwhile, however many.
+	h.arm()
+}
+
+// arm sets the timer to what is due next. Steps that come meanwhile, however many, do not
+// put it off. The lock is held.
+func (h *host) arm() {
 	if at := max(h.roster.Next(), h.ticked.Load()+int64(time.Millisecond)); h.timer != nil && at != h.armed {
 		h.armed = at
 		h.timer.Reset(time.Duration(max(at-h.m.clock.now(), 0)))
@@ -142,11 +161,7 @@ func (h *host) run(done <-chan struct{}) {
 }
 
 func (h *host) tick() {
-	h.step(func(r *roster.Roster, now int64) roster.Effects {
-		e := r.Tick(now)
-		h.ticked.Store(now)
-		return e
-	})
+	h.stepTicked((*roster.Roster).Tick)
 }
 
 // current is the view to route by at now.
@@ -172,11 +187,7 @@ func (h *host) fenced(now int64) bool { return h.view.Load().Fenced(now) }
 // wake starts the round after a stop if need be and gives what is closed when
 // it is over; nil if it is.
 func (h *host) wake() <-chan struct{} {
-	h.step(func(r *roster.Roster, now int64) roster.Effects {
-		e := r.Wake(now)
-		h.ticked.Store(now)
-		return e
-	})
+	h.stepTicked((*roster.Roster).Wake)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.awake == nil {

@@ -187,7 +187,11 @@ func (m *Mesh) send(msg roster.Message) {
 	if msg.To != "" {
 		subject = m.subj.To(msg.To)
 	}
-	if err := m.nc.Publish(subject, data); err != nil && !m.closed.Load() {
+	switch err := m.nc.Publish(subject, data); {
+	case err == nil || m.closed.Load():
+	case errors.Is(err, nats.ErrMaxPayload): // no repetition helps
+		m.dropped.note(m, subject, fmt.Errorf("%T of %d bytes is not sent: this NATS takes %d; raise its max_payload", msg.Body, len(data), m.nc.MaxPayload()))
+	default:
 		m.log.Debug("cachemesh: not sent", "subject", subject, "error", err)
 	}
 }

@@ -71,8 +71,8 @@ func (l *link) flushQuestions() bool {
 
 	l.m.host.mu.Lock()
 	ask.Inc = l.m.host.roster.Self().Inc
-	if !l.m.host.roster.AllShown(l.id) {
-		ask.Bases, ask.Records = wireCarry(l.m.host.roster.CarryTo(l.id, targetsOf(ask), limit-size))
+	if to := (roster.Instance{ID: l.id, Inc: ask.To}); !l.m.host.roster.AllShown(to) {
+		ask.Bases, ask.Records = wireCarry(l.m.host.roster.CarryTo(to, targetsOf(ask), limit-size))
 	}
 	l.m.host.mu.Unlock()
 	data, err := wire.Append(l.buf[:0], ask)

@@ -10,7 +10,7 @@ type Stats struct {
 	Invalidations uint64 // targets of Invalidate, InvalidateTags, Clear and Set here
 	Batches       uint64 // messages with questions to other members
 	Questions     uint64 // in them, repetitions not counted
-	Dropped       uint64 // messages that could not be read
+	Dropped       uint64 // messages that could not be read, or were too large for this NATS to be sent
 	Drops         uint64 // times that everything was dropped, because what had been missed could not be told
 	HandedOver    uint64 // values offered to heirs by Leave
 	Caches        map[string]CacheStats

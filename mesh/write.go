@@ -55,6 +55,7 @@ func (m *Mesh) invalidate(ctx context.Context, targets []roster.Target, step fun
 	delete(h.ops, op)
 	missing := h.roster.Missing(m.clock.now(), op)
 	quorum := m.cfg.Quorum > 0 && h.roster.Pending(op) // it may wait for a quorum alone
+	h.roster.Forget(op)
 	h.mu.Unlock()
 	select {
 	case <-confirmed: // at the last moment

@@ -63,7 +63,7 @@ func TestTheLogIsBoundedInRecordsAndBytes(t *testing.T) {
 		t.Errorf("%d records, base %d, %d keys, %d slots", l.len(), s.base, len(l.keys), len(l.recs))
 	}
 	n := 0
-	l.each(l.keys[key("a")], func(r *record) {
+	l.each(l.keys[key("a")], 0, func(r *record) {
 		n++
 		if r.n <= 4900 || r.Key != "a" {
 			t.Errorf("found %+v", r)

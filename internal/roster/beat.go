@@ -73,17 +73,41 @@ func (r *Roster) beat(to string) *Beat {
 	return b
 }
 
-// echoes is what a heartbeat says of the others.
+// echoes is what a heartbeat says of the others: of those who have been silent for long
+// nothing, although their incarnations are remembered.
 func (r *Roster) echoes() []PeerState {
 	out := make([]PeerState, 0, len(r.order))
 	for _, p := range r.order {
-		out = append(out, r.echo(p))
+		if p.waits || time.Duration(r.now-p.lastBeat) <= 4*max(r.cfg.Lease, p.lease) {
+			out = append(out, r.echo(p))
+		}
 	}
 	return out
 }
 
 func (r *Roster) echo(p *peer) PeerState {
 	return PeerState{Instance: p.Instance, Seen: p.seen, Waits: p.waits, Counts: p.waits && p.counted, Grants: r.grant(p)}
+}
+
+// minSent is for how many heartbeats it is remembered at least when they were sent.
+const minSent = 1024
+
+// remember makes room for as many heartbeats as are sent before the slowest echo of one
+// comes: in a large mesh each member is told in its turn, and echoes in its own. It halves
+// nothing when the mesh gets smaller.
+func (r *Roster) remember() {
+	room := len(r.sent)
+	for r.large && room < 4*r.size {
+		room *= 2
+	}
+	if room == len(r.sent) {
+		return
+	}
+	sent := make([]int64, room)
+	for seq := r.seq; seq > 0 && r.seq-seq < uint64(len(r.sent)); seq-- {
+		sent[seq%uint64(room)] = r.sent[seq%uint64(len(r.sent))]
+	}
+	r.sent = sent
 }
 
 // sentAt is when the heartbeat of a number was sent, if that is remembered.

@@ -67,7 +67,7 @@ func BenchmarkCarryNothing(b *testing.B) {
 	k := []Target{key("k")}
 	b.ReportAllocs()
 	for b.Loop() {
-		if c := hosts[0].CarryTo("m001", k, 1<<20); !c.Empty() {
+		if c := hosts[0].CarryTo(hosts[1].Self(), k, 1<<20); !c.Empty() {
 			b.Fatal("something")
 		}
 	}

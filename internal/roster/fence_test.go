@@ -382,3 +382,41 @@ func TestTheLeaseOfAQuorumBeginsAgainWhenOneOfItIsLost(t *testing.T) {
 		t.Errorf("done after %v, though b, of the quorum that had confirmed first, was not heard any more", took)
 	}
 }
+
+func TestWhatNobodyWaitsForAnyMoreIsNotKept(t *testing.T) {
+	n, hosts := twoOfThree(t)
+	a := hosts[0]
+	n.isolate(a)
+	ops := []uint64{a.invalidate(key("k"))} // while its leases last
+	n.run(4 * testLease)
+	if !a.isFenced() || !a.Pending(ops[0]) {
+		t.Fatal("a is not fenced, or done")
+	}
+	for range 100 {
+		ops = append(ops, a.invalidate(key("k")))
+	}
+	for _, op := range ops {
+		a.Forget(op)
+	}
+	n.run(testHeartbeat)
+	if len(a.ops) != 0 || len(a.lingering) != 0 {
+		t.Errorf("%d operations are kept, %d linger", len(a.ops), len(a.lingering))
+	}
+	n.heal()
+	n.until(4*testLease, "the others have applied it", func() bool { return hosts[1].has(key("k")) && hosts[2].has(key("k")) })
+}
+
+func TestWhatIsGivenUpIsToldAgainUntilTheLeasesAreOver(t *testing.T) {
+	n, hosts := twoOfThree(t)
+	a, b := hosts[0], hosts[1]
+	n.cut = func(from, to *testHost, body any) bool { return from == a && to == b }
+	op := a.invalidate(key("k"))
+	a.Forget(op)
+	n.run(time.Duration(3 * delay))
+	n.heal()
+	n.until(testHeartbeat, "b is told again", func() bool { return b.has(key("k")) })
+	n.until(testLease, "nothing is kept", func() bool { return len(a.ops) == 0 })
+	if a.isDone(op) {
+		t.Error("it was said to be done")
+	}
+}

@@ -55,12 +55,12 @@ func TestAQuestionCarriesWhatTheAskedHasNotShown(t *testing.T) {
 	n.cut = func(from, to *testHost, body any) bool { return to == b && tells(body) }
 	tag, all := Target{"c", ByTag, "t"}, Target{"c", All, ""}
 	a.invalidate(key("k"), key("other"), tag, all, Target{"d", ByTag, "t"})
-	c := a.CarryTo("b", []Target{key("k"), key("k2")}, 1<<20)
+	c := a.CarryTo(b.Self(), []Target{key("k"), key("k2")}, 1<<20)
 	var got []Target
 	for _, r := range c.Records {
 		got = append(got, r.Target)
 	}
-	if !slices.Equal(got, []Target{key("k"), tag, all}) || len(c.Bases) != 0 || a.AllShown("b") {
+	if !slices.Equal(got, []Target{key("k"), tag, all}) || len(c.Bases) != 0 || a.AllShown(b.Self()) {
 		t.Errorf("carried %v, %v", got, c.Bases)
 	}
 	b.take(b.Take(n.now, c))
@@ -68,8 +68,8 @@ func TestAQuestionCarriesWhatTheAskedHasNotShown(t *testing.T) {
 		t.Errorf("applied %v", b.applied)
 	}
 	n.cut = func(_, _ *testHost, _ any) bool { return false }
-	n.until(testLease, "all shown", func() bool { return a.AllShown("b") })
-	if c := a.CarryTo("b", []Target{key("k")}, 1<<20); !c.Empty() {
+	n.until(testLease, "all shown", func() bool { return a.AllShown(b.Self()) })
+	if c := a.CarryTo(b.Self(), []Target{key("k")}, 1<<20); !c.Empty() {
 		t.Errorf("carried %v", c)
 	}
 }
@@ -79,10 +79,10 @@ func TestAQuestionWithoutRoomCarriesNumbersAlone(t *testing.T) {
 	a, b := hosts[0], hosts[1]
 	n.cut = func(from, to *testHost, body any) bool { return to == b && tells(body) }
 	a.invalidate(keys(20)...)
-	if c := a.CarryTo("b", keys(20), 20*100); len(c.Records) != 20 || len(c.Bases) != 0 {
+	if c := a.CarryTo(b.Self(), keys(20), 20*100); len(c.Records) != 20 || len(c.Bases) != 0 {
 		t.Errorf("with room for all it carries %d records and %v", len(c.Records), c.Bases)
 	}
-	c := a.CarryTo("b", keys(20), 10*100)
+	c := a.CarryTo(b.Self(), keys(20), 10*100)
 	if len(c.Records) != 0 || len(c.Bases) != 1 || c.Bases[0].Upto != 20 {
 		t.Fatalf("carried %+v", c)
 	}
@@ -101,7 +101,7 @@ func TestAQuestionCarriesTheNumberThatTheLogHasLost(t *testing.T) {
 	a, b := hosts[0], hosts[1]
 	n.cut = func(from, to *testHost, body any) bool { return to == b && tells(body) }
 	a.invalidate(keys(5)...)
-	c := a.CarryTo("b", []Target{key("k")}, 1<<20)
+	c := a.CarryTo(b.Self(), []Target{key("k")}, 1<<20)
 	if len(c.Bases) != 1 || c.Bases[0].Upto != 3 {
 		t.Fatalf("carried %+v", c)
 	}

@@ -41,31 +41,19 @@ func (r *Roster) tail(w *Want) {
 		}
 	}
 	skip := func(s *source) bool { return !s.listed && !r.matters(s) }
-	t := &Tail{From: r.self, To: w.From}
+	t := tailWriter{r: r, to: w.From}
 	for _, s := range r.sourceOrder {
-		if s.top() > s.have && !skip(s) {
-			a := Applied{Source: s.Instance, Age: time.Duration(r.now - s.changed)}
-			if s.base > s.have {
-				a.Upto = s.base
-			}
-			t.Bases = append(t.Bases, a)
+		if s.base > s.have && !skip(s) {
+			t.base(s)
 		}
 	}
-	if len(t.Bases) == 0 {
-		return
-	}
-	bytes := 0
 	r.log.all(func(rec *record) {
 		if rec.n <= rec.src.have || rec.n <= rec.src.base && rec.src.base > rec.src.have || skip(rec.src) {
 			return
 		}
-		if bytes += size(rec.Target); bytes > r.cfg.MaxBytes && len(t.Records) > 0 {
-			r.send(w.From.ID, t)
-			t, bytes = &Tail{From: r.self, To: w.From, Bases: t.Bases}, size(rec.Target)
-		}
-		t.Records = append(t.Records, Invalidation{Source: rec.src.Instance, N: rec.n, Target: rec.Target})
+		t.record(rec)
 	})
-	r.send(w.From.ID, t)
+	t.flush()
 }
 
 // learn takes a tail. What it brings is as old as its teller's knowledge of it,

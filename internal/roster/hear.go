@@ -31,7 +31,7 @@ func (r *Roster) hear(b *Beat) {
 		return
 	}
 	r.hearEcho(p, b)
-	if time.Duration(r.now-p.lastBeat) > foreverMemory && b.standing() > 0 {
+	if p.lastBeat > 0 && time.Duration(r.now-p.lastBeat) > foreverMemory && b.standing() > 0 { // of one just inserted admit decides
 		p.stranger = true
 	}
 	p.lastBeat = r.now

@@ -2,6 +2,7 @@ package roster
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -40,14 +41,15 @@ func (r *Roster) admit(b *Beat) *peer {
 	if cur != nil {
 		r.remove(cur)
 	}
-	if len(r.peers) >= maxPeers || n == nil && !r.roomForID() {
+	if !r.roomForPeer() || n == nil && !r.roomForID() {
 		r.once("peers", func() { r.logf(true, id, "more than %d members: ignoring the newest", maxPeers) })
 		return nil
 	}
+	apart := n == nil || n.inc != b.From.Inc || time.Duration(r.now-n.at) > foreverMemory
 	r.newest[id] = &newest{inc: b.From.Inc, at: r.now}
 	p := r.insert(b)
 	p.nonce = b.Nonce
-	p.stranger = b.standing() > 0
+	p.stranger = apart && b.standing() > 0
 	r.answer(p) // a newcomer, at once
 	return p
 }
@@ -66,6 +68,25 @@ func (b *Beat) standing() time.Duration {
 func (r *Roster) outranks(b *Beat, p *peer) bool {
 	t := b.standing()
 	return t > 0 && (p.elder == 0 || r.now-int64(t) < p.elder)
+}
+
+// roomForPeer reports whether one more can be known. Of those for whom nobody waits the one
+// that has been silent for longest makes room.
+func (r *Roster) roomForPeer() bool {
+	if len(r.peers) < maxPeers {
+		return true
+	}
+	var silent *peer
+	for _, p := range r.order {
+		if !p.waits && (silent == nil || p.lastBeat < silent.lastBeat) && r.now-p.lastBeat > int64(p.lease) {
+			silent = p
+		}
+	}
+	if silent == nil {
+		return false
+	}
+	r.remove(silent)
+	return true
 }
 
 // roomForID keeps the memory of incarnations bounded: the oldest one of nobody
@@ -96,7 +117,7 @@ func (r *Roster) tellOlder(n *newest, who Instance) {
 	}
 	n.toldAt = r.now
 	b := r.beat(who.ID)
-	if cur := r.peers[who.ID]; cur == nil {
+	if !slices.ContainsFunc(b.Peers, func(s PeerState) bool { return s.ID == who.ID }) {
 		b.Peers = append(b.Peers, PeerState{Instance: Instance{ID: who.ID, Inc: n.inc}})
 	}
 }
@@ -142,6 +163,7 @@ func (r *Roster) reincarnate(counter uint64) {
 		p.owes = nil
 		p.waits, p.counted, p.confirms = false, false, false
 		p.echoed, p.heard, p.snapshot, p.lagAt = 0, 0, nil, 0
+		p.acked = progress{} // of another numbering
 		p.hold, p.offered, p.granted, p.relied, p.vouched = 0, 0, 0, false, 0
 		p.tested = 0
 		if r.large { // a list that is not renewed names who has gone since

@@ -16,6 +16,8 @@ type op struct {
 	left        int      // peers that owe it
 	missed      []string // those evicted while they did
 
+	forgotten bool // nobody waits for its end
+
 	lingers  bool       // fence mode: nobody owes it, and no quorum has agreed to it yet
 	quorum   []Instance // those who have confirmed it since quorumAt, and have been heard
 	quorumAt int64
@@ -142,6 +144,7 @@ func (r *Roster) confirm(c *Confirm) {
 		return
 	}
 	p.acked.raise(min(c.Upto, r.issued))
+	p.lagAt = 0
 	for _, n := range c.Also {
 		if n <= r.issued && len(p.acked.spans) < maxSpans {
 			p.acked.add(n)

@@ -67,6 +67,7 @@ func (r *Roster) measure() {
 	if large := r.size+1 > from; large != r.large {
 		r.setLarge(large)
 	}
+	r.remember()
 }
 
 // grow counts one more; the next measure finds who has gone.
@@ -74,6 +75,7 @@ func (r *Roster) grow() {
 	if r.size++; !r.large && !r.fenceMode() && r.cfg.Large.From > 0 && r.size+1 > r.cfg.Large.From {
 		r.setLarge(true)
 	}
+	r.remember()
 }
 
 func (r *Roster) setLarge(large bool) {

@@ -1,5 +1,7 @@
 package roster
 
+import "slices"
+
 // record is one applied invalidation in the log. A record whose source has been
 // forgotten has no src any more.
 type record struct {
@@ -86,9 +88,23 @@ func (l *log) forget(s *source) {
 	}
 }
 
-// each calls f with the records at the positions whose source is remembered.
-func (l *log) each(at []uint64, f func(*record)) {
-	for _, pos := range at {
+// skip is the first position from pos on whose record is remembered and does not pass.
+func (l *log) skip(pos uint64, passes func(*record) bool) uint64 {
+	i := l.head
+	if low := l.first + uint64(l.head); pos > low {
+		i += int(pos - low)
+	}
+	for i < len(l.recs) && (l.recs[i].src == nil || passes(&l.recs[i])) {
+		i++
+	}
+	return l.first + uint64(i)
+}
+
+// each calls f with the records at the positions, ascending, from start on, whose source
+// is remembered.
+func (l *log) each(at []uint64, start uint64, f func(*record)) {
+	i, _ := slices.BinarySearch(at, start)
+	for _, pos := range at[i:] {
 		if r := &l.recs[pos-l.first]; r.src != nil {
 			f(r)
 		}

@@ -69,8 +69,9 @@ type peer struct {
 	tested  int64  // since when an answer is awaited from it; 0: none is
 	lists   bool   // it has told whom it knows
 
-	lagAt uint64 // Roster.changes when lags was worked out; 0: never
-	lags  bool   // there is something to carry to it
+	lagAt  uint64 // Roster.changes when lags was worked out; 0: never
+	lags   bool   // there is something to carry to it
+	passed uint64 // position in the log before which it knows everything
 }
 
 type peerCache struct {

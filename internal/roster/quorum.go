@@ -8,6 +8,10 @@ func (r *Roster) tryEnd(o *op) {
 	if o.left > 0 {
 		return
 	}
+	if o.forgotten {
+		delete(r.ops, o.id)
+		return
+	}
 	if !r.fenceMode() || r.agreed(o) {
 		delete(r.ops, o.id)
 		r.out.Done = append(r.out.Done, o.id)
@@ -97,6 +101,15 @@ func (r *Roster) attested(o *op) (n int) {
 		}
 	}
 	return n
+}
+
+// Forget gives up an operation for whose end nobody waits any more. Those who owe it are
+// told again until their leases are over, as ever; but it waits for no quorum, which may be
+// hours away, and is never Done.
+func (r *Roster) Forget(id uint64) {
+	if o := r.ops[id]; o != nil {
+		o.forgotten = true // the next step ends it, if nobody owes it
+	}
 }
 
 // Pending reports whether an operation is not done.

@@ -75,7 +75,7 @@ type Roster struct {
 	apart       bool // displaced by an elder member of this ID: a mesh of its own
 
 	seq       uint64
-	sent      [1024]int64 // when heartbeats were sent, by seq
+	sent      []int64 // when heartbeats were sent, by seq: see remember
 	lastBeat  int64
 	allSeq    uint64 // of the latest to all
 	beatDue   int64
@@ -132,7 +132,7 @@ func New(cfg Config, now int64) *Roster {
 	cfg = cfg.withDefaults()
 	r := &Roster{cfg: cfg, now: now, begun: now, born: now, lastTick: now, beatDue: now,
 		peers: map[string]*peer{}, newest: map[string]*newest{}, sources: map[Instance]*source{},
-		log: newLog(cfg.LogSize), ops: map[uint64]*op{}, caches: map[string]*ownCache{}, said: map[string]bool{}, changes: 1}
+		log: newLog(cfg.LogSize), ops: map[uint64]*op{}, caches: map[string]*ownCache{}, said: map[string]bool{}, changes: 1, sent: make([]int64, minSent)}
 	r.self = Instance{ID: cfg.ID, Inc: 1<<32 | cfg.Nonce&math.MaxUint32}
 	if cfg.Ablation.OneIncarnation {
 		r.self.Inc = 1

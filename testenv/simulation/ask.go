@@ -32,7 +32,7 @@ type call struct {
 func (p *process) ask(to string, q question, done func(reply)) {
 	q.inst, _ = p.r.Known(to)
 	p.callSeq++
-	q.carry = p.r.CarryTo(to, keyTarget(q.key), p.carryRoom())
+	q.carry = p.r.CarryTo(q.inst, keyTarget(q.key), p.carryRoom())
 	p.calls[p.callSeq] = &call{q, done, p.w.now}
 	p.try(p.callSeq)
 }

@@ -294,7 +294,7 @@ func (p *process) leave(gone func()) {
 // offer tells a member to pull a key from here, carrying what R3 asks for.
 func (p *process) offer(to, key string) {
 	inst, _ := p.r.Known(to)
-	c := p.r.CarryTo(to, keyTarget(key), 1<<20)
+	c := p.r.CarryTo(inst, keyTarget(key), 1<<20)
 	from := p.id
 	p.w.send(p, to, func(x *process) {
 		if x.r.Self() == inst {
