@@ -66,3 +66,25 @@ func TestAFlightTellsItsWaitersAndWhetherItIsPinned(t *testing.T) {
 		t.Fatalf("%d waiters, attached %v", f.Waiters(), f.Attached())
 	}
 }
+
+func TestAFlightKeepsNothingOfThoseWhoLeft(t *testing.T) {
+	var g Flights[int]
+	f, _ := g.Join("a")
+	f.Pin()
+	told := 0
+	for i := range 10_000 {
+		w, _ := g.Join("a")
+		leave := w.Then(func(int, error) { told++ })
+		if i%1000 != 0 {
+			leave()
+			leave()
+		}
+	}
+	if n := len(f.calls); n > 40 {
+		t.Errorf("%d calls are kept of 10 that wait", n)
+	}
+	f.Land(7, nil)
+	if told != 10 {
+		t.Errorf("%d were told, want 10", told)
+	}
+}

@@ -2,6 +2,7 @@ package loader
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -47,6 +48,7 @@ type Flight[T any] struct {
 	shared chan struct{}
 	// calls are to be made on landing, in the order of Then.
 	calls []*call[T]
+	gone  int // of them that have left, at most half of many
 
 	// onAbandon is called when the last waiter leaves.
 	onAbandon func()
@@ -144,8 +146,21 @@ func (f *Flight[T]) Then(fn func(T, error)) (leave func()) {
 	f.home.mu.Unlock()
 	return func() {
 		if c.settled.CompareAndSwap(false, true) {
+			f.forget()
 			f.leave()
 		}
+	}
+}
+
+// forget counts a call that has left, and lets go of such calls now and then: a long flight
+// may see many come and go.
+func (f *Flight[T]) forget() {
+	const many = 16
+	f.home.mu.Lock()
+	defer f.home.mu.Unlock()
+	if f.gone++; len(f.calls) >= many && f.gone > len(f.calls)/2 {
+		f.calls = slices.DeleteFunc(f.calls, func(c *call[T]) bool { return c.settled.Load() })
+		f.gone = 0
 	}
 }
 
@@ -246,7 +261,7 @@ func (f *Flight[T]) Land(value T, err error) bool {
 	f.value, f.err = value, err
 	f.home.detach(f)
 	taken, shared, calls, cancel := f.taken, f.shared, f.calls, f.cancel
-	f.calls, f.onAbandon = nil, nil
+	f.calls, f.onAbandon, f.gone = nil, nil, 0
 	f.home.mu.Unlock()
 
 	// Outside the lock from here on, so that calls may use any flight.
