@@ -24,7 +24,8 @@ type core struct {
 	coder  coder
 	loader erased // has no functions on a Reader
 
-	store *store.Store
+	store  *store.Store
+	sweeps atomic.Int32 // clearings since the running sweep began, and 1; 0: none runs
 	// owns are the flights in which this member acts as owner: they take over or
 	// load. fetches are those that ask another member. They are apart because
 	// questions of others may join the former alone: else two members could wait for
@@ -150,6 +151,28 @@ func (c *core) dropAll() {
 	c.fetches.DetachAll()
 	c.offers.clear()
 	c.store.Clear()
+	c.sweep()
+}
+
+// sweep gives back the memory of what has been cleared: of much in a goroutine of its own,
+// for the host's lock is held, and heartbeats wait for it.
+func (c *core) sweep() {
+	const few = 4096
+	if st := c.store.Stats(); st.Owned.Entries+st.Replica.Entries <= few {
+		c.store.Sweep()
+		return
+	}
+	if c.sweeps.Add(1) > 1 {
+		return // who sweeps sees to it
+	}
+	go func() {
+		for n := int32(1); ; n = c.sweeps.Load() {
+			c.store.Sweep()
+			if c.sweeps.CompareAndSwap(n, 0) {
+				return
+			}
+		}
+	}()
 }
 
 func (c *core) viewChanged(v *view) {

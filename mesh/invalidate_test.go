@@ -358,3 +358,28 @@ func TestInvalidationsWithoutAPausePutOffNoHeartbeat(t *testing.T) {
 		t.Errorf("%d members that live were evicted:\n%s", n, w.log)
 	}
 }
+
+func TestMuchThatIsClearedIsGivenBackByAll(t *testing.T) {
+	virtual(t, 2, func(t *testing.T, r *rig) {
+		keys, _ := r.keys(12_000, "")
+		for _, m := range r.all {
+			if got, err := m.cache.GetMany(r.within(10*time.Second), keys); err != nil || len(got) != len(keys) {
+				t.Fatalf("%d values, %v", len(got), err)
+			}
+		}
+		for range 3 {
+			if err := r.all[0].cache.Clear(r.within(time.Second)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := r.all[0].cache.Stats().Entries; n != 0 {
+			t.Errorf("who has cleared holds %d entries", n)
+		}
+		testenv.Eventually(t, time.Second, "the other holds nothing", func() bool { return r.all[1].cache.Stats().Entries == 0 })
+		before := r.origin.Loads()
+		r.readAll(keys[:100], r.all...)
+		if n := r.origin.Loads() - before; n != 100 {
+			t.Errorf("%d loads of 100 keys that have been cleared", n)
+		}
+	})
+}

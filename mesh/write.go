@@ -176,7 +176,11 @@ func (c *core) invalidateTags(ctx context.Context, tags []string) error {
 }
 
 func (c *core) clear(ctx context.Context) error {
-	return c.m.invalidate(ctx, []roster.Target{{Cache: c.name, Kind: roster.All}}, nil)
+	err := c.m.invalidate(ctx, []roster.Target{{Cache: c.name, Kind: roster.All}}, nil)
+	if err == nil {
+		c.store.Sweep() // who clears finds the memory given back here
+	}
+	return err
 }
 
 func tooLarge(size int64, key string, most int64) string {

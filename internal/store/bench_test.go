@@ -107,3 +107,17 @@ func BenchmarkKeep(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkClear is the part of clearing 250,000 values that others wait for.
+func BenchmarkClear(b *testing.B) {
+	s, err := New(Config{OwnedBytes: 1 << 30})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, k := range benchKeys(250_000) {
+		mustKeep(b, s, k, forEver("v"))
+	}
+	for b.Loop() {
+		s.Clear()
+	}
+}

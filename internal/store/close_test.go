@@ -36,6 +36,7 @@ func TestCloseEndsAllAndMayComeAtAnyTime(t *testing.T) {
 						s.DropTag("t")
 					case 2:
 						s.Clear()
+						s.Sweep()
 					case 3:
 						s.Range(func(string, *Value) bool { return true })
 					case 4:

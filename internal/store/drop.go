@@ -21,15 +21,12 @@ func (s *Store) Drop(key string) {
 // on how many they are: each is found out when it is next read.
 func (s *Store) DropTag(tag string) { s.epochs.dropTag(tag) }
 
-// Clear is Drop for all keys. It takes time in proportion to what is kept, to
-// give the memory back.
-func (s *Store) Clear() {
-	s.epochs.clear()
-	s.sweep()
-}
+// Clear is Drop for all keys. Its cost does not depend on how many they are: Sweep
+// gives the memory back, and until then Stats counts it.
+func (s *Store) Clear() { s.epochs.clear() }
 
-// sweep takes out all that has been cleared.
-func (s *Store) sweep() {
+// Sweep takes out all that has been cleared, in time in proportion to what is kept.
+func (s *Store) Sweep() {
 	cleared := s.epochs.cleared.Load()
 	for i := range s.stripes {
 		st := &s.stripes[i]

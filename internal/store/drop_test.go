@@ -141,3 +141,22 @@ func TestForgottenTagDropsVoidTooMuchRatherThanTooLittle(t *testing.T) {
 		t.Errorf("%d tags are remembered", kept)
 	}
 }
+
+func TestWhatIsClearedIsGivenBackBySweep(t *testing.T) {
+	s := open(t, Config{})
+	for i := range 1000 {
+		mustKeep(t, s, fmt.Sprint(i), forEver("v"))
+	}
+	s.Clear()
+	for i := range 1000 {
+		if s.Get(fmt.Sprint(i), 1) != nil {
+			t.Fatalf("%d is answered", i)
+		}
+	}
+	mustKeep(t, s, "7", forEver("newer"))
+	mustKeep(t, s, "other", forEver("v"))
+	s.Sweep()
+	if st := s.Stats(); st.Owned.Entries != 2 || s.Get("7", 1) == nil || s.Get("other", 1) == nil {
+		t.Errorf("left are %+v, want what was kept afterwards", st.Owned)
+	}
+}

@@ -132,6 +132,7 @@ func TestTheIndexHoldsWhatTheQueuesHold(t *testing.T) {
 				}
 				if i == 2000 && g == 0 {
 					s.Clear()
+					s.Sweep()
 				}
 			}
 		})

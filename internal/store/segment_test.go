@@ -188,6 +188,7 @@ func TestRoomThatIsFreedIsUsedAtOnce(t *testing.T) {
 	for round := range 4 {
 		if round%2 == 0 {
 			s.Clear()
+			s.Sweep()
 		} else {
 			for i := range n {
 				s.Drop(fmt.Sprint("old", i))

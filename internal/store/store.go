@@ -158,7 +158,7 @@ func (s *Store) segment(replica bool) *segment {
 
 // Close gives all memory back. It may be called again, and beside any other method.
 func (s *Store) Close() {
-	s.closed.Store(true) // who keeps a value looks under its stripe's lock, which sweep takes
+	s.closed.Store(true) // who keeps a value looks under its stripe's lock, which Sweep takes
 	s.epochs.clear()
-	s.sweep()
+	s.Sweep()
 }

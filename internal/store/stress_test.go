@@ -114,6 +114,7 @@ func TestNoReadIsOlderThanAFinishedInvalidation(t *testing.T) {
 		{"DropUnderEviction", race{bytes: 24 << 10, invalidate: drop, runs: 500 * time.Millisecond}},
 		{"DropTag", race{bytes: 1 << 21, invalidate: tag, runs: 500 * time.Millisecond}},
 		{"Clear", race{bytes: 1 << 21, invalidate: func(s *Store, _, _ string) { s.Clear() }, pause: time.Millisecond, runs: 500 * time.Millisecond}},
+		{"Clear and sweep", race{bytes: 1 << 21, invalidate: func(s *Store, _, _ string) { s.Clear(); s.Sweep() }, pause: time.Millisecond, runs: 500 * time.Millisecond}},
 	}
 	for i := range tests {
 		t.Run(tests[i].name, func(t *testing.T) {
