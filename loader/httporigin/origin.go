@@ -78,7 +78,7 @@ func (o *Origin) Close() error {
 }
 
 // Load requests the key. 200 and 203 are values; 304 is NotModified if req.Prev
-// has an ETag; 404 and 410 are loader.ErrNotFound, as is the *KeyError of a key
+// has an ETag, with the TTL that its own headers give; 404 and 410 are loader.ErrNotFound, as is the *KeyError of a key
 // that would leave its place in the path; all else is a *StatusError. The item's
 // TTL is what Cache-Control leaves of s-maxage or max-age after Age; negative for
 // no-cache, and for a value that is stale already; no-store and private are
