@@ -264,7 +264,13 @@ func (f *Flight[T]) Land(value T, err error) bool {
 	f.calls, f.onAbandon, f.gone = nil, nil, 0
 	f.home.mu.Unlock()
 
-	// Outside the lock from here on, so that calls may use any flight.
+	// Outside the lock from here on, so that calls may use any flight. They come first: what
+	// they begin, as an answer to another process, goes on beside the waking of many here.
+	for _, c := range calls {
+		if c.settled.CompareAndSwap(false, true) {
+			c.fn(value, err)
+		}
+	}
 	if taken {
 		f.own <- struct{}{} // it has a place
 	}
@@ -273,11 +279,6 @@ func (f *Flight[T]) Land(value T, err error) bool {
 	}
 	if cancel != nil {
 		cancel(nil)
-	}
-	for _, c := range calls {
-		if c.settled.CompareAndSwap(false, true) {
-			c.fn(value, err)
-		}
 	}
 	return true
 }

@@ -3,6 +3,9 @@ package loader
 import (
 	"context"
 	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -367,5 +370,30 @@ func TestWhoWatchesIsToldAndKeepsNothingAlive(t *testing.T) {
 	}
 	if told != 0 || !f.Land(7, nil) || told != 1 {
 		t.Error("told", told, "times")
+	}
+}
+
+func TestWhatThenAskedForIsDoneBeforeWaitersGoOn(t *testing.T) {
+	for range 200 {
+		var g Flights[int]
+		f, _ := g.Join("a")
+		var told atomic.Bool
+		var all sync.WaitGroup
+		for range 4 {
+			w, _ := g.Join("a")
+			all.Go(func() {
+				if _, err := w.Wait(t.Context()); err != nil || !told.Load() {
+					t.Errorf("a waiter goes on before the call is made: %v", err)
+				}
+			})
+		}
+		f.Then(func(int, error) {
+			for range 3 {
+				runtime.Gosched()
+			}
+			told.Store(true)
+		})
+		f.Land(7, nil)
+		all.Wait()
 	}
 }
