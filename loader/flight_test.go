@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -374,26 +373,28 @@ func TestWhoWatchesIsToldAndKeepsNothingAlive(t *testing.T) {
 }
 
 func TestWhatThenAskedForIsDoneBeforeWaitersGoOn(t *testing.T) {
-	for range 200 {
-		var g Flights[int]
-		f, _ := g.Join("a")
-		var told atomic.Bool
-		var all sync.WaitGroup
-		for range 4 {
-			w, _ := g.Join("a")
-			all.Go(func() {
-				if _, err := w.Wait(t.Context()); err != nil || !told.Load() {
-					t.Errorf("a waiter goes on before the call is made: %v", err)
-				}
-			})
-		}
-		f.Then(func(int, error) {
-			for range 3 {
-				runtime.Gosched()
+	synctest.Test(t, func(t *testing.T) {
+		for range 100 {
+			var g Flights[int]
+			f, _ := g.Join("a")
+			var told atomic.Bool
+			for range 4 {
+				w, _ := g.Join("a")
+				go func() {
+					if _, err := w.Wait(t.Context()); err != nil || !told.Load() {
+						t.Errorf("a waiter goes on before the call is made: %v", err)
+					}
+				}()
 			}
-			told.Store(true)
-		})
-		f.Land(7, nil)
-		all.Wait()
-	}
+			f.Then(func(int, error) {
+				for range 3 {
+					runtime.Gosched()
+				}
+				told.Store(true)
+			})
+			synctest.Wait() // all sit
+			f.Land(7, nil)
+			synctest.Wait()
+		}
+	})
 }
