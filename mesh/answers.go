@@ -48,7 +48,7 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 	l.m.heard.Store(now)
 	over := l.m.ended[:0]
 	total := len(values)
-	takeOvers, answered := false, 0
+	takeOvers, refused, answered := false, false, 0
 	l.mu.Lock()
 	l.refused = 0
 	if l.patience.answered(a.Batch, now); l.silent.Load() {
@@ -63,10 +63,10 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 			continue
 		}
 		if !k.asks(a.Inc) {
-			if res.Status != wire.Stranger {
-				continue
+			if res.Status == wire.Stranger && !k.working && k.refused == 0 {
+				k.refused, k.due, refused = now, now, true
 			}
-			res = &unreached // another has come in the place of the one that was asked
+			continue
 		}
 		if res.Status == wire.Working {
 			k.works(now)
@@ -110,12 +110,12 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 	if next {
 		l.nudge()
 	}
+	if refused {
+		l.lookNow()
+	}
 	clear(over)
 	l.m.ended = over[:0]
 }
-
-// unreached is the result of a question that came to nobody who may answer it.
-var unreached wire.Result
 
 // askAgain puts a question that has been sent back into the queue, under its number. The lock is held.
 func (l *link) askAgain(k *call, now int64) {

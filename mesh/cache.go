@@ -159,7 +159,7 @@ func (c *Cache[V]) Get(ctx context.Context, key string, opts ...ReadOption) (V, 
 	} else {
 		o = collect(opts)
 	}
-	out, err := c.c.get(ctx, key, o)
+	out, err := c.c.get(ctx, key, &o)
 	if err != nil {
 		return zero, err
 	}
@@ -182,7 +182,7 @@ func (c *Cache[V]) Lookup(ctx context.Context, key string, opts ...ReadOption) (
 	} else {
 		o = collect(opts)
 	}
-	out, err := c.c.get(ctx, key, o)
+	out, err := c.c.get(ctx, key, &o)
 	if err != nil {
 		return Entry[V]{}, err
 	}

@@ -41,6 +41,7 @@ type call struct {
 	place   uint64   // in the link's queue; 0: it is not in it
 	working bool     // the member has it and is at work, as it has said since it was last sent
 	taken   bool     // it has said so before
+	refused int64    // when another incarnation refused it, since the one asked last gave a sign; 0: none has
 	parted  bool     // the member was found to be gone, and has had its last words heard out
 	hedged  bool     // its fetch has asked elsewhere meanwhile
 	again   bool     // it is among the calls and in the queue: to be repeated
@@ -66,7 +67,7 @@ func (k *call) asks(inc uint64) bool { return k.inc == 0 || k.inc == inc }
 
 // works notes that the member is at work on it: whoever says so for ever is not waited for any longer.
 func (k *call) works(now int64) {
-	k.working = true
+	k.working, k.refused = true, 0
 	k.due = min(now+int64(probeAfter), max(now, k.began+int64(k.limit()))+1)
 }
 

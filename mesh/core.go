@@ -96,7 +96,7 @@ func (out *outcome) stale(now int64) bool {
 }
 
 // err is the error that a reader with the options o gets in place of the value; nil: none.
-func (out *outcome) err(o readOptions, now int64) error {
+func (out *outcome) err(o *readOptions, now int64) error {
 	if out.cause != nil && (o.fresh || o.isolated || o.tooOld(out.value, now)) {
 		return out.cause
 	}

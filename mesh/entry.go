@@ -65,7 +65,7 @@ type readOptions struct {
 
 // tooOld reports whether v is older at now than the read allows. What was loaded
 // for the read is not, however long that took.
-func (o readOptions) tooOld(v *storeValue, now int64) bool {
+func (o *readOptions) tooOld(v *storeValue, now int64) bool {
 	return o.maxAge > 0 && now-v.Began > int64(o.maxAge) && (o.began == 0 || v.Began < o.began)
 }
 

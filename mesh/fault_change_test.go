@@ -159,6 +159,7 @@ func TestARollingRestartFailsNoGet(t *testing.T) {
 		rs := r.readersOf(keys, outside)
 		for i := range 4 {
 			own := r.readersOf(keys, r.all[i])
+			own.more(t, 50)
 			id := r.all[i].ID()
 			if err := r.all[i].Leave(r.within(10 * time.Second)); err != nil {
 				t.Errorf("%s leaves: %v", id, err)

@@ -39,6 +39,36 @@ func TestTheYoungerOfTwoMembersOfOneIDIsRefused(t *testing.T) {
 	})
 }
 
+func TestAQuestionThatANamesakeRefusesIsAnsweredByTheElder(t *testing.T) {
+	virtual(t, 2, func(t *testing.T, r *rig) {
+		_, owned := r.keys(400, "m1")
+		r.fill(owned, r.all[1])
+		before := r.origin.Loads()
+		r.all[1].link.Delay(10*time.Millisecond, 0) // whoever else has its ID answers first
+		var asked []<-chan answer[[]byte] // one a millisecond, while somebody tries to join
+		joined := later(func() (*rigMember, error) { return r.tryJoin(r.within(10*time.Second), "m1") })
+		for over := false; !over && len(asked) < len(owned); time.Sleep(time.Millisecond) {
+			select {
+			case a := <-joined:
+				over = true
+				if !errors.Is(a.err, mesh.ErrIDTaken) {
+					t.Errorf("joined: %v", a.err)
+				}
+			default:
+				asked = append(asked, get(r.within(time.Second), r.all[0].cache, owned[len(asked)]))
+			}
+		}
+		for _, ch := range asked {
+			if a := <-ch; a.err != nil {
+				t.Error(a.err)
+			}
+		}
+		if n := r.origin.Loads() - before; n != 0 {
+			t.Errorf("%d values were loaded again", n)
+		}
+	})
+}
+
 func TestOfTwoThatJoinAtOnceWithOneIDOneStays(t *testing.T) {
 	for _, others := range []int{0, 2} {
 		virtual(t, others, func(t *testing.T, r *rig) {

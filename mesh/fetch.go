@@ -40,7 +40,7 @@ type fetch struct {
 
 // fetchFrom joins the flight that asks another member for key, or starts one
 // that asks owner ("": nobody is known to own it).
-func (c *core) fetchFrom(owner, key string, o readOptions, now int64, g *gathering) *flight {
+func (c *core) fetchFrom(owner, key string, o *readOptions, now int64, g *gathering) *flight {
 	var f *flight
 	if o.fresh {
 		f = c.fetches.Replace(key)
@@ -52,7 +52,7 @@ func (c *core) fetchFrom(owner, key string, o readOptions, now int64, g *gatheri
 		}
 	}
 	r := fetchOf(f)
-	r.c, r.f, r.fill, r.o, r.together = c, f, &r.room, o, g
+	r.c, r.f, r.fill, r.o, r.together = c, f, &r.room, *o, g
 	c.store.BeginAs(r.fill, key)
 	if o.held != nil {
 		r.reads = o.held.Reads.Swap(0)
@@ -124,14 +124,14 @@ func (r *fetch) step(s roster.Step, now int64) {
 		r.f.OnAbandon(leave)
 		r.together.ask(l, k, now)
 	case s.Own:
-		r.become(c.own(key, r.o))
+		r.become(c.own(key, &r.o))
 	default:
 		c.stats.lastResort.Add(1)
 		if c.loader.one == nil {
 			r.land(outcome{}, fmt.Errorf("%w: of cache %s", ErrNoOwner, c.name))
 			return
 		}
-		r.become(c.own(key, r.o))
+		r.become(c.own(key, &r.o))
 	}
 }
 

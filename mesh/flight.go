@@ -26,7 +26,7 @@ var errNothing = errors.New("mesh: nothing held")
 
 // own joins the flight in which this member acts as owner of key, or starts it.
 // Where o wants it fresh, only one whose load begins after now.
-func (c *core) own(key string, o readOptions) *flight {
+func (c *core) own(key string, o *readOptions) *flight {
 	if o.fresh {
 		if f := c.owns.JoinIf(key, func(f *flight) bool { return f.Phase() == phaseGathering || f.Phase() == phaseQueued }); f != nil {
 			return f

@@ -105,7 +105,7 @@ func (c *core) answerGet(msg *nats.Msg) {
 	m := c.m
 	ctx, cancel := context.WithTimeout(context.Background(), c.opts.LoadTimeout+callSlack)
 	defer cancel()
-	out, err := c.read(ctx, string(msg.Data), readOptions{})
+	out, err := c.read(ctx, string(msg.Data), &readOptions{})
 	if err != nil {
 		m.refuseClient(msg, statusOf(err), err.Error())
 		return

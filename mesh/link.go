@@ -24,7 +24,8 @@ const (
 	// ackPatience is how long the next batch waits for the last one to have
 	// been received, and for the parts of its answer that have been announced.
 	ackPatience = 20 * time.Millisecond
-	// briefPatience is how long who stands in for an owner waits for a sign of it.
+	// briefPatience is how long who stands in for an owner waits for a sign of it, and
+	// whoever is refused by another process of the ID asked.
 	briefPatience = 50 * time.Millisecond
 	// lastWords is how long the answers of a member that is gone may take: it sent
 	// them before it said so, but on another subject.

@@ -71,11 +71,11 @@ func (c *core) readAll(ctx context.Context, keys []string, o readOptions) map[st
 	if _, err := c.ready(ctx); err != nil {
 		return fail(misses, err)
 	}
-	o = c.fence(o, len(misses))
+	c.fence(&o, len(misses))
 	if o.cachedOnly {
 		asked := make([]*cachedCall, len(misses))
 		for i, key := range misses {
-			asked[i] = c.startCached(key, o)
+			asked[i] = c.startCached(key, &o)
 		}
 		for i, q := range asked {
 			out, err := q.wait(ctx)
@@ -99,7 +99,7 @@ func (c *core) settleMany(ctx context.Context, keys []string, o readOptions, res
 			if err == nil { // one that finds nobody to ask has waited for all
 				one := o
 				one.held = c.store.Peek(key)
-				flights[i], err = c.join(ctx, key, one, c.m.clock.now(), together)
+				flights[i], err = c.join(ctx, key, &one, c.m.clock.now(), together)
 			}
 			if err != nil {
 				results[key] = readResult{err: err}
@@ -113,7 +113,7 @@ func (c *core) settleMany(ctx context.Context, keys []string, o readOptions, res
 			if flights[i] == nil {
 				continue
 			}
-			out, again, err := c.settleRead(ctx, flights[i], o)
+			out, again, err := c.settleRead(ctx, flights[i], &o)
 			if again && try < tries {
 				later = append(later, key)
 				tooOld = tooOld || err == nil

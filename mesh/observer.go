@@ -50,12 +50,18 @@ type InvalidateEvent struct {
 }
 
 // get is read, told to the observer.
-func (c *core) get(ctx context.Context, key string, o readOptions) (outcome, error) {
-	obs := c.opts.Observer
-	if obs == nil {
+func (c *core) get(ctx context.Context, key string, o *readOptions) (outcome, error) {
+	if c.opts.Observer == nil {
 		return c.read(ctx, key, o)
 	}
-	o.trace = boundTrace(obs.Trace(ctx))
+	return c.readTold(ctx, key, o)
+}
+
+// readTold is get where somebody observes.
+//
+//go:noinline
+func (c *core) readTold(ctx context.Context, key string, o *readOptions) (outcome, error) {
+	o.trace = boundTrace(c.opts.Observer.Trace(ctx))
 	began := c.m.clock.now()
 	out, err := c.read(ctx, key, o)
 	c.tellRead(ctx, key, out, err, began)

@@ -58,12 +58,19 @@ func (l *link) judge(due []*call, now int64) (soonest int64) {
 	for _, k := range due {
 		age := now - k.began
 		parted := k.inc != 0 && inst.Inc != k.inc || !waits && k.waited
-		if parted && !k.parted {
-			k.parted, k.due = true, now+int64(lastWords)
-			soonest = k.due
+		// Another has come in the place of the one that was asked, or tries to: unless that
+		// one is known to be gone it may live, and says so soon.
+		refused := k.refused > 0
+		if end := k.refused + int64(briefPatience); refused && !parted && now < end {
+			k.due, soonest = end, min(soonest, end)
 			continue
 		}
-		gone := parted || !waits && age > int64(l.m.cfg.Lease) ||
+		if parted && !k.parted && !refused {
+			k.parted, k.due = true, now+int64(lastWords)
+			soonest = min(soonest, k.due)
+			continue
+		}
+		gone := parted || refused || !waits && age > int64(l.m.cfg.Lease) ||
 			suspect && age >= int64(repeatAfter) ||
 			k.brief && !k.working && age >= int64(briefPatience) ||
 			age > int64(k.limit())

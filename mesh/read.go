@@ -13,7 +13,7 @@ import (
 const tries = 3
 
 // read answers a read of key from memory, or by a flight.
-func (c *core) read(ctx context.Context, key string, o readOptions) (outcome, error) {
+func (c *core) read(ctx context.Context, key string, o *readOptions) (outcome, error) {
 	if len(key) == 0 || len(key) > maxKey {
 		return outcome{}, badKey(key)
 	}
@@ -29,7 +29,7 @@ func (c *core) read(ctx context.Context, key string, o readOptions) (outcome, er
 	}
 	o.began = now
 	if !c.m.host.fenced(now) {
-		if out, ok := c.recall(key, &o, now); ok {
+		if out, ok := c.recall(key, o, now); ok {
 			return out, c.absent(key, out)
 		}
 	}
@@ -128,7 +128,7 @@ func (c *core) absent(key string, out outcome) error {
 }
 
 // miss waits for a flight for key.
-func (c *core) miss(ctx context.Context, key string, o readOptions) (outcome, error) {
+func (c *core) miss(ctx context.Context, key string, o *readOptions) (outcome, error) {
 	if ctx == nil {
 		return outcome{}, errNilContext
 	}
@@ -140,7 +140,7 @@ func (c *core) miss(ctx context.Context, key string, o readOptions) (outcome, er
 	} else if waited {
 		now = c.m.clock.now()
 	}
-	o = c.fence(o, 1)
+	c.fence(o, 1)
 	if o.cachedOnly {
 		return c.startCached(key, o).wait(ctx)
 	}
@@ -164,7 +164,7 @@ func (c *core) miss(ctx context.Context, key string, o readOptions) (outcome, er
 
 // settleRead waits for f and says what it means for a read with the options o. again:
 // the read is to begin anew; where there is no error, because what f gave is too old.
-func (c *core) settleRead(ctx context.Context, f *flight, o readOptions) (out outcome, again bool, err error) {
+func (c *core) settleRead(ctx context.Context, f *flight, o *readOptions) (out outcome, again bool, err error) {
 	key := f.Key()
 	old := c.fallback(key, o)
 	if old != nil {
@@ -236,7 +236,7 @@ func (c *core) ready(ctx context.Context) (waited bool, err error) {
 
 // join joins the flight for key that a caller here waits for, or starts one. A first
 // question to its owner goes to g, if there is one. now is a moment since ctx was last waited for.
-func (c *core) join(ctx context.Context, key string, o readOptions, now int64, g *gathering) (*flight, error) {
+func (c *core) join(ctx context.Context, key string, o *readOptions, now int64, g *gathering) (*flight, error) {
 	c.blank.use()
 	if o.bypass && c.loader.one != nil {
 		return c.own(key, o), nil
@@ -292,7 +292,7 @@ type cachedCall struct {
 }
 
 // startCached asks the owner for what it holds.
-func (c *core) startCached(key string, o readOptions) *cachedCall {
+func (c *core) startCached(key string, o *readOptions) *cachedCall {
 	q := &cachedCall{landed: make(chan reply, 1)}
 	owner := c.first(key, c.m.clock.now())
 	if owner == "" || owner == c.m.cfg.ID || o.fresh || o.bypass {

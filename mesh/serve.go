@@ -217,6 +217,7 @@ func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) 
 		return wire.Result{Status: wire.Nothing}, nil, true
 	}
 	key = string(q.Key)
+	with := o // what is kept for later: o itself stays off the heap
 	id := askedID{by.id, by.inc, q.Number}
 	if again, fresh := c.m.serving.begin(id); !fresh {
 		return again, nil, again.Status != 0
@@ -224,11 +225,11 @@ func (c *core) serveGet(by asker, q *wire.Question) (wire.Result, []byte, bool) 
 	number := q.Number
 	held := c.m.backlog.hold(func() {
 		if c.m.serving.has(id) { // nobody has given up meanwhile
-			c.serveLoad(by, number, key, o)
+			c.serveLoad(by, number, key, with)
 		}
 	})
 	if !held {
-		c.serveLoad(by, number, key, o)
+		c.serveLoad(by, number, key, with)
 	}
 	return wire.Result{}, nil, false
 }
@@ -247,7 +248,7 @@ func (c *core) serveHeld(by asker, key string, o readOptions) (res wire.Result, 
 
 // serveLoad serves by a flight of this member as the owner.
 func (c *core) serveLoad(by asker, number uint64, key string, o readOptions) {
-	f := c.own(key, o)
+	f := c.own(key, &o)
 	if f.Phase() < phaseLoading {
 		tell := func(waits bool) {
 			res := wire.Result{Status: wire.Working}
@@ -264,7 +265,7 @@ func (c *core) serveLoad(by asker, number uint64, key string, o readOptions) {
 			c.queued.started(f)
 		}
 	}
-	old := c.fallback(key, o)
+	old := c.fallback(key, &o)
 	c.serveFlight(by, number, f, o)
 	if old != nil {
 		c.serveSoftly(by, number, f, old)
@@ -331,7 +332,8 @@ func (c *core) serveFlight(by asker, number uint64, f *flight, o readOptions) {
 	leave := f.Then(func(out outcome, err error) {
 		c.queued.take(f)
 		if err == nil {
-			err = out.err(o, c.m.clock.now())
+			with := o // o itself would be kept elsewhere
+			err = out.err(&with, c.m.clock.now())
 		}
 		if err == nil {
 			err = c.absent(f.Key(), out)

@@ -62,7 +62,7 @@ func (c *core) renew(key string, v *storeValue, now int64, trace string) {
 
 // fallback is the stale value that a read of key may be answered with once it has
 // waited for SoftTimeout; nil if there is none.
-func (c *core) fallback(key string, o readOptions) *storeValue {
+func (c *core) fallback(key string, o *readOptions) *storeValue {
 	if c.opts.SoftTimeout <= 0 || o.fresh || o.maxAge > 0 || o.isolated {
 		return nil
 	}

@@ -138,7 +138,7 @@ func (c *core) holdsNewer(ctx context.Context, key string, version uint64) (bool
 	if c.m.host.fenced(c.m.clock.now()) { // it asks nobody, and nothing will be kept
 		return false, nil
 	}
-	out, err := c.startCached(key, readOptions{}).wait(ctx)
+	out, err := c.startCached(key, &readOptions{}).wait(ctx)
 	if err != nil { // nothing is held, or nobody can say: a done context is for the invalidation to tell
 		return false, nil
 	}
