@@ -45,7 +45,7 @@ func TestAQuestionThatANamesakeRefusesIsAnsweredByTheElder(t *testing.T) {
 		r.fill(owned, r.all[1])
 		before := r.origin.Loads()
 		r.all[1].link.Delay(10*time.Millisecond, 0) // whoever else has its ID answers first
-		var asked []<-chan answer[[]byte] // one a millisecond, while somebody tries to join
+		var asked []<-chan answer[[]byte]           // one a millisecond, while somebody tries to join
 		joined := later(func() (*rigMember, error) { return r.tryJoin(r.within(10*time.Second), "m1") })
 		for over := false; !over && len(asked) < len(owned); time.Sleep(time.Millisecond) {
 			select {
