@@ -81,6 +81,7 @@ func TestTheLogIsBoundedInRecordsAndBytes(t *testing.T) {
 }
 
 func TestFloodsDoNotGrowMemory(t *testing.T) {
+	onOneGoroutine(t)
 	n := newNet(t)
 	h := n.add("a", 1, func(c *Config) { c.LogSize = 100 })
 	from := Instance{ID: "z", Inc: 1}

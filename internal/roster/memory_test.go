@@ -171,6 +171,7 @@ func TestWhoHasBeenSilentForLongIsNotEchoed(t *testing.T) {
 }
 
 func TestOfMoreMembersThanAreRememberedTheLongestSilentMakeRoom(t *testing.T) {
+	onOneGoroutine(t)
 	n, hosts := trio(t)
 	a := hosts[0]
 	for i := range maxPeers {

@@ -176,3 +176,11 @@ func tells(body any) bool {
 	}
 	return false
 }
+
+// onOneGoroutine skips a test that is long under the race detector, and in which it has nothing to find.
+func onOneGoroutine(t *testing.T) {
+	t.Helper()
+	if raced {
+		t.Skip("runs on one goroutine: the race detector makes this slow, and finds nothing")
+	}
+}
