@@ -8,7 +8,7 @@ import "time"
 
 const (
 	heatHalf = time.Second
-	hotAt    = 8 // about reads a second by one other member
+	hotAt    = 4 // reads a second by all others: a copy is given to those who ask
 )
 
 // heat counts n reads of v by others and says whether it is hot. The counter is
