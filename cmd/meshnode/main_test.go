@@ -121,6 +121,7 @@ func TestAMistakeInTheCommandLineExitsWith2AndSaysWhatIsRight(t *testing.T) {
 		"bench a --mesh a.b":                                                          "mesh name",
 		"serve --cache a=file:. --cache b=file:.,soft-timeout=1s":                     "needs stale-if-error",
 		"help x":                        `no command "x"`,
+		"completion x":                  "bash, fish, powershell, zsh",
 		"version x":                     "no arguments",
 		"demo x":                        "no arguments",
 		"demo --dir /no/such/directory": "not a directory",

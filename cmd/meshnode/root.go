@@ -46,6 +46,7 @@ share over NATS, and looks into a mesh that runs.
 		newDemo(s),
 		newVersion(s),
 	)
+	checkShells(root)
 	return root
 }
 
@@ -62,6 +63,26 @@ func newHelp() *cobra.Command {
 			}
 			return about.Help()
 		},
+	}
+}
+
+// checkShells makes a shell that cobra has no completion for a mistake like any other.
+func checkShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	c, _, err := root.Find([]string{"completion"})
+	if err != nil || c == root {
+		return
+	}
+	c.Args = cobra.ArbitraryArgs // what is no shell arrives at RunE
+	c.RunE = func(cmd *cobra.Command, got []string) error {
+		if len(got) == 0 {
+			return cmd.Help()
+		}
+		var shells []string
+		for _, shell := range cmd.Commands() {
+			shells = append(shells, shell.Name())
+		}
+		return usagef("there is no completion for %q: there is for %s", got[0], strings.Join(shells, ", "))
 	}
 }
 
