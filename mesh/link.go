@@ -24,6 +24,11 @@ const (
 	// ackPatience is how long the next batch waits for the last one to have
 	// been received, and for the parts of its answer that have been announced.
 	ackPatience = 20 * time.Millisecond
+	// pingAfter is after how long without a sign that a batch has come the member is pinged:
+	// where its process has died NATS says so to whoever sends next, but nothing to those
+	// whose questions were on their way. It is no more than a busy machine takes, for a
+	// ping costs little, and says nothing against a member that is there.
+	pingAfter = 40 * time.Millisecond
 	// briefPatience is how long who stands in for an owner waits for a sign of it, and
 	// whoever is refused by another process of the ID asked.
 	briefPatience = 50 * time.Millisecond
@@ -61,6 +66,8 @@ type link struct {
 	inBatch int        // questions in the last batch
 	sentAt  int64      // of it
 	refused int        // "no responders" in a row
+	pinged  int64      // when the member was last to be pinged: once for what is on its way
+	pings   bool       // that has yet to be sent
 	// patience tells when the member is slow, and when it is silent.
 	patience patience
 	closed   bool
@@ -251,6 +258,7 @@ func (l *link) run() {
 		}
 		for l.flushAnswers() || l.sendQuestions() {
 		}
+		l.ping()
 		if l.retire() {
 			return
 		}
@@ -261,9 +269,9 @@ func (l *link) run() {
 // lookAfter has watch look in time at what is under way: mostly it will anyhow.
 func (l *link) lookAfter() {
 	l.mu.Lock()
-	by := l.m.clock.now() + int64(leastPatience)
+	by := l.m.clock.now() + int64(pingAfter)
 	if l.queue.len() > 0 {
-		by += int64(ackPatience - leastPatience)
+		by += int64(ackPatience - pingAfter)
 	}
 	late := l.queue.len()+l.calls.len() > 0 && l.looks > by
 	l.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/cachemesh/cachemesh/internal/roster"
+	"github.com/cachemesh/cachemesh/internal/wire"
 )
 
 // review looks at what is due: it repeats questions, or gives a member up. It
@@ -36,12 +37,49 @@ func (l *link) review() (next time.Duration, idle bool) {
 			due = append(due, k)
 		}
 	}
+	if at := l.pingAt(); at <= now {
+		l.pinged, l.pings = now, true
+	} else {
+		soonest = min(soonest, at)
+	}
+	pings := l.pings
 	l.looks = soonest
 	l.mu.Unlock()
+	if pings {
+		l.nudge() // a connection that is stuck must hold up nobody here
+	}
 	if len(due) > 0 {
 		soonest = min(soonest, l.judge(due, now))
 	}
 	return time.Duration(max(soonest-now, int64(time.Millisecond))), false
+}
+
+// pingAt is when to ping the member for what is on its way; forever: not. The lock is held.
+func (l *link) pingAt() int64 {
+	p := &l.patience
+	if len(p.unacked) == 0 || p.unacked[0].at <= l.pinged || !l.m.connected() {
+		return forever
+	}
+	return p.unacked[0].at + int64(min(max(pingAfter, p.trip+4*p.spread), mostPatience))
+}
+
+// ping sends a batch without questions, if one is due and nothing else has been sent since: what
+// comes back is "no responders" where nobody is there, and else a sign of the member.
+func (l *link) ping() {
+	l.mu.Lock()
+	due := l.pings && l.sentAt < l.pinged && !l.closed
+	l.pings = false
+	l.mu.Unlock()
+	if !due {
+		return
+	}
+	data, err := wire.Append(nil, &wire.Ask{Inc: l.m.host.inc()})
+	if err == nil {
+		err = l.m.nc.PublishRequest(l.m.subj.Ask(l.id), l.m.subj.ReplyFrom(l.id), data)
+	}
+	if err != nil && !l.m.closed.Load() {
+		l.m.log.Debug("cachemesh: not pinged", "member", l.id, "error", err)
+	}
 }
 
 // judge repeats the questions that are due, or gives them up. It says when the
