@@ -22,6 +22,7 @@ type segment struct {
 	mu              sync.Mutex // guards all below, and prev, next and place of the values
 	probation, main queue
 	ghosts          ghosts
+	full            bool // there has been no room: new values have to prove themselves
 }
 
 func (g *segment) init(limit int64) {
@@ -41,9 +42,14 @@ func (g *segment) admit(s *Store, h uint64, v *Value, cost int64, now int64) (n 
 	defer g.mu.Unlock()
 	for g.probation.bytes+g.main.bytes+cost > g.limit && g.probation.entries+g.main.entries > 0 {
 		g.evict(s, now, &n)
+		g.full = true
 	}
-	// While there is room nobody has to prove anything.
-	for g.probation.bytes > g.limit/probationShare {
+	if g.probation.bytes+g.main.bytes < g.limit/2 {
+		g.full = false
+	}
+	// While there is room nobody has to prove anything. Once there is none, a large value that
+	// comes to probation must not move others on: it would do so with each that is asked for once.
+	for !g.full && g.probation.bytes > g.limit/probationShare {
 		o := g.probation.oldest
 		c := charge(o.key, o)
 		g.probation.unlink(o, c)

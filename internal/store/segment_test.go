@@ -256,6 +256,34 @@ func TestMemoryRemembersMoreThanLeastRecentlyUsedWould(t *testing.T) {
 	}
 }
 
+func TestLargeValuesThatAreAskedForOnceMoveNothingUnread(t *testing.T) {
+	hits := func(large int64) float64 {
+		s := open(t, Config{OwnedBytes: 8 << 20})
+		z := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.1, 1, 50_000)
+		const gets = 200_000
+		hits := 0
+		for i := range gets {
+			if large > 0 && i%500 == 0 {
+				mustKeep(t, s, fmt.Sprint("large", i), costing(large))
+			}
+			key := fmt.Sprint(z.Uint64())
+			held := s.Get(key, 1) != nil
+			if !held {
+				mustKeep(t, s, key, costing(1<<10))
+			}
+			if i > gets/2 {
+				hits += class(held)
+			}
+		}
+		return 200 * float64(hits) / gets
+	}
+	alone, beside := hits(0), hits(512<<10)
+	t.Logf("%.1f %% hits, beside large values %.1f %%", alone, beside)
+	if beside < alone-5 {
+		t.Errorf("%.1f %% hits beside large values, %.1f %% without", beside, alone)
+	}
+}
+
 // lru remembers the last room keys.
 type lru struct {
 	room   int
