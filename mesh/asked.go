@@ -7,6 +7,7 @@ type asked struct {
 	slots []askedSlot // a power of two of them, half of them empty at least
 	n     int
 	away  int // calls that are not where they belong, for others were there: mostly none
+	most  int // calls at once since trim
 }
 
 // askedSlot has its call's number beside it, so that who probes need not look at the call.
@@ -36,13 +37,7 @@ func (a *asked) get(number uint64) *call {
 // put puts a call in, in the place of one of its number.
 func (a *asked) put(k *call) {
 	if 2*(a.n+1) > len(a.slots) {
-		old := a.slots
-		a.slots, a.n, a.away = make([]askedSlot, max(leastAsked, 2*len(old))), 0, 0
-		for _, o := range old {
-			if o.k != nil {
-				a.put(o.k)
-			}
-		}
+		a.resize(max(leastAsked, 2*len(a.slots)))
 	}
 	i := a.at(k.number)
 	for a.slots[i].k != nil && a.slots[i].number != k.number {
@@ -50,11 +45,36 @@ func (a *asked) put(k *call) {
 	}
 	if a.slots[i].k == nil {
 		a.n++
+		a.most = max(a.most, a.n)
 		if i != a.at(k.number) {
 			a.away++
 		}
 	}
 	a.slots[i] = askedSlot{k.number, k}
+}
+
+func (a *asked) resize(size int) {
+	old := a.slots
+	a.slots, a.n, a.away = make([]askedSlot, size), 0, 0
+	for _, o := range old {
+		if o.k != nil {
+			a.put(o.k)
+		}
+	}
+}
+
+// trim gives memory back that has not been needed since it was last called: after a burst
+// each would go through all of it.
+func (a *asked) trim() {
+	most := a.most
+	if a.most = a.n; len(a.slots) <= leastAsked || 8*most > len(a.slots) {
+		return
+	}
+	size := leastAsked
+	for size < 4*most {
+		size *= 2
+	}
+	a.resize(size)
 }
 
 // remove takes the call of that number out, and reports whether there was one.

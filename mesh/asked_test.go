@@ -67,3 +67,35 @@ func TestAskedFindsWhatAMapWould(t *testing.T) {
 		t.Error("not cleared")
 	}
 }
+
+func TestAskedIsSmallAgainSomeTimeAfterABurst(t *testing.T) {
+	var a asked
+	const burst = 10_000
+	for n := range uint64(burst) {
+		a.put(&call{number: n})
+	}
+	a.trim()
+	for n := range uint64(burst - 100) {
+		a.remove(n)
+	}
+	if a.trim(); len(a.slots) < 2*burst {
+		t.Errorf("%d slots as soon as the burst is over: the next may come", len(a.slots))
+	}
+	if a.trim(); len(a.slots) > 8*100 || a.len() != 100 {
+		t.Errorf("%d slots for %d calls", len(a.slots), a.len())
+	}
+	for n := uint64(burst - 100); n < burst; n++ {
+		if k := a.get(n); k == nil || k.number != n {
+			t.Fatalf("%d is lost", n)
+		}
+	}
+	for range 2 {
+		for n := uint64(burst - 100); n < burst; n++ {
+			a.remove(n)
+		}
+		a.trim()
+	}
+	if a.trim(); len(a.slots) > leastAsked || a.get(5) != nil {
+		t.Errorf("%d slots for nothing", len(a.slots))
+	}
+}

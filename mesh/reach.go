@@ -12,6 +12,7 @@ import (
 func (l *link) review() (next time.Duration, idle bool) {
 	now := l.m.clock.now()
 	l.mu.Lock()
+	l.calls.trim()
 	if l.queue.len()+l.calls.len()+len(l.answers) == 0 {
 		l.looks = later(now, time.Hour)
 		l.mu.Unlock()
