@@ -2,8 +2,6 @@ package mesh
 
 import (
 	"context"
-	"maps"
-	"sync"
 	"time"
 
 	"github.com/cachemesh/cachemesh/internal/wire"
@@ -16,67 +14,10 @@ import (
 const (
 	// piecesInFlight is how many pieces are asked for ahead.
 	piecesInFlight = 4
-	// transferLife is how long an announced value waits for the next question.
-	transferLife = 30 * time.Second
-	// mostTransfers bounds what is held for members that never come back.
-	mostTransfers = 4096
 )
 
 // inlineLimit is the largest value that travels in an answer, and the size of a piece.
 func (m *Mesh) inlineLimit() int { return min(m.maxMessage()/2, inlineMost) }
-
-// transfers are the large values that others are pulling.
-type transfers struct {
-	mu    sync.Mutex // guards all below
-	next  uint64
-	held  map[uint64]*transfer
-	swept int64 // when those that nobody asks for any more were last taken out
-}
-
-type transfer struct {
-	data  []byte
-	until int64
-}
-
-func (t *transfers) init() { t.held = map[uint64]*transfer{} }
-
-// open announces data and gives the number that pieces of it are asked by.
-func (t *transfers) open(data []byte, now int64) uint64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if now-t.swept > int64(transferLife/8) {
-		t.swept = now
-		maps.DeleteFunc(t.held, func(_ uint64, x *transfer) bool { return x.until <= now })
-	}
-	for n := range t.held {
-		if len(t.held) < mostTransfers {
-			break
-		}
-		delete(t.held, n) // any: who pulls it asks for the value again
-	}
-	t.next++
-	t.held[t.next] = &transfer{data, now + int64(transferLife)}
-	return t.next
-}
-
-// piece answers a question for a piece.
-func (t *transfers) piece(q *wire.Question, now int64) (wire.Result, []byte) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	x := t.held[q.Transfer]
-	if x == nil || q.Length > int64(len(x.data)) || q.Offset > int64(len(x.data))-q.Length {
-		return wire.Result{Status: wire.Stranger}, nil
-	}
-	x.until = now + int64(transferLife)
-	end := q.Offset + q.Length
-	return wire.Result{Status: wire.Value}, x.data[q.Offset:end:end]
-}
-
-func (t *transfers) clear() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	clear(t.held)
-}
 
 // answerBurst is about how many bytes of values one member sends to another
 // unasked for, on top of what a message takes.
