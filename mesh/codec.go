@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/fxamacker/cbor/v2"
@@ -40,7 +41,7 @@ func newCoder[V any](c Codec) coder {
 		case []byte:
 			return coder{
 				plain:  true,
-				encode: func(v any) ([]byte, error) { b, _ := v.([]byte); return b, nil },
+				encode: func(v any) ([]byte, error) { b, _ := v.([]byte); return tight(b), nil },
 				decode: func(data []byte) (any, error) { return data, nil },
 			}
 		case string:
@@ -70,6 +71,15 @@ func newCoder[V any](c Codec) coder {
 			return v, nil
 		},
 	}
+}
+
+// tight is b, or a copy if b keeps much more alive than it shows, as a part of a response or a
+// buffer that has grown: the budgets count what is shown.
+func tight(b []byte) []byte {
+	if cap(b)-len(b) > len(b)/4+64 {
+		return bytes.Clone(b)
+	}
+	return b
 }
 
 // recovered makes a panic of a codec an error of the one value.

@@ -26,7 +26,8 @@ const (
 
 const (
 	gatewayQueue = "cachemesh"
-	// gatewayMost is how many requests of clients one member answers at once for a cache.
+	// gatewayMost is how many reads of clients one member answers at once for a cache, and
+	// how many invalidations.
 	gatewayMost = 1024
 )
 
@@ -37,8 +38,8 @@ type gateway struct {
 }
 
 func (m *Mesh) openGateway(c *core) error {
-	places := make(chan struct{}, gatewayMost)
 	handle := func(answer func(*nats.Msg)) nats.MsgHandler {
+		places := make(chan struct{}, gatewayMost) // of its own: reads that wait for loads keep no invalidation out
 		return func(msg *nats.Msg) {
 			if msg.Reply == "" {
 				return

@@ -308,3 +308,27 @@ func TestClientsAreAnsweredWhileMembersLeave(t *testing.T) {
 		t.Errorf("%d requests, %d timed out, %d refused", asked.Load(), timeouts.Load(), refused.Load())
 	}
 }
+
+func TestReadsThatWaitForALoadKeepNoInvalidationOut(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, w *town) {
+		o := testenv.NewOrigin()
+		open(w, "c", o, mesh.Options{LoadTimeout: 20 * time.Second})
+		client := w.server.Connect(t)
+		o.Hold()
+		defer o.Release()
+		answers := make(chan *nats.Msg, 2000)
+		inbox := client.NewInbox()
+		if _, err := client.ChanSubscribe(inbox, answers); err != nil {
+			t.Fatal(err)
+		}
+		for range 1500 {
+			if err := client.PublishRequest("mesh.default.get.c", inbox, []byte("slow")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantCode(t, <-answers, 429, "too many requests")
+		if reply := ask(t, client, "mesh.default.invalidate.c", "another"); reply.Header.Get(micro.ErrorCodeHeader) != "" {
+			t.Errorf("an invalidation: %v", reply.Header)
+		}
+	})
+}
