@@ -34,8 +34,8 @@ type core struct {
 	fetches loader.Flights[outcome]
 	seconds loader.Flights[outcome] // of hedges: each is waited for by one of fetches alone
 	hedges  hedgeBudget
-	slots   chan struct{} // one place for each load that may run
-	batch   batcher       // gathers loads for a loader that takes many keys
+	slots   slots   // places for loads
+	batch   batcher // gathers loads for a loader that takes many keys
 
 	// life is the longest that a value here may live, as the mesh has been told;
 	// for ever is MaxInt64.
@@ -110,7 +110,7 @@ func newCore(m *Mesh, name string, o Options, cd coder) (*core, error) {
 	}
 	c := &core{
 		m: m, name: name, opts: o, coder: cd,
-		store: st, slots: make(chan struct{}, o.MaxLoads), opened: make(chan struct{}),
+		store: st, slots: slots{free: o.MaxLoads, all: o.MaxLoads}, opened: make(chan struct{}),
 	}
 	c.batch.c = c
 	c.life.Store(forever)

@@ -68,15 +68,14 @@ func (c *core) launch(ls []*loading) {
 			}
 		})
 	}
-	select {
-	case c.slots <- struct{}{}:
+	turn := c.slots.take(c.m.clock.now())
+	if turn == nil {
 		for _, l := range ls {
 			l.f.SetPhase(phaseLoading)
 			c.queued.take(l.f)
 		}
 		go c.loads(ctx, cancel, ls)
 		return
-	default:
 	}
 	c.stats.queued.Add(1)
 	for _, l := range ls {
@@ -86,7 +85,7 @@ func (c *core) launch(ls []*loading) {
 	go func() {
 		var err error
 		select {
-		case c.slots <- struct{}{}:
+		case <-turn.came:
 			for _, l := range ls {
 				l.f.SetPhase(phaseLoading)
 				c.queued.started(l.f)
@@ -97,6 +96,9 @@ func (c *core) launch(ls []*loading) {
 			err = fmt.Errorf("%w: %d for cache %s on member %s", ErrOverloaded, c.opts.MaxLoads, c.name, c.m.cfg.ID)
 		case <-c.m.done:
 			err = ErrClosed
+		}
+		if !c.slots.leave(turn) { // it had just come
+			c.slots.give(c.m.clock.now())
 		}
 		cancel()
 		for _, l := range ls {
@@ -121,7 +123,7 @@ func (c *core) loads(ctx context.Context, cancel context.CancelFunc, ls []*loadi
 			l.fill.End()
 		}
 		cancel()
-		<-c.slots
+		c.slots.give(c.m.clock.now())
 	}()
 	stop := context.AfterFunc(ctx, func() {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {

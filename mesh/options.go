@@ -69,7 +69,9 @@ type Options struct {
 	// LoadTimeout bounds a load. Default 30s.
 	LoadTimeout time.Duration
 	// MaxLoads is how many loads run at once on this member for this cache.
-	// More wait for their turn, and fail with ErrOverloaded at their deadline.
+	// More wait for their turn, and fail with ErrOverloaded at their deadline. Once
+	// one has waited for 100 ms the youngest come first, so that under more than
+	// can be loaded most loads are still for somebody who waits.
 	// Default 256.
 	MaxLoads int
 	// MaxValueBytes is the largest encoded value; a larger one is ErrTooLarge.

@@ -123,7 +123,7 @@ func (c *core) snapshot() CacheStats {
 		Replicas:        n.replicas.Load(), Evictions: st.Evictions, Rejected: st.Rejected, Discarded: st.Discarded,
 		Entries: st.Owned.Entries, Bytes: st.Owned.Bytes,
 		ReplicaEntries: st.Replica.Entries, ReplicaBytes: st.Replica.Bytes,
-		LoadsUnderWay: int64(len(c.slots)), KeysLoaded: n.keysLoaded.Load(), Refreshes: n.refreshes.Load(),
+		LoadsUnderWay: int64(c.slots.used()), KeysLoaded: n.keysLoaded.Load(), Refreshes: n.refreshes.Load(),
 		NotModified: n.notModified.Load(), OlderVersions: n.olderVersions.Load(), Grants: n.grants.Load(),
 		Bypassed: n.bypassed.Load(), Hedges: n.hedges.Load(),
 	}
