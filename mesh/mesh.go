@@ -55,10 +55,13 @@ type Mesh struct {
 	gateway gateway
 
 	outbox  outbox
-	message atomic.Int64  // how much goes into one message
-	heard   atomic.Int64  // when anything last came for this member
-	cut     atomic.Int64  // since when the connection to NATS is lost; 0: it is not
-	ending  atomic.Bool   // Leave has begun: no new calls
+	message atomic.Int64 // how much goes into one message
+	heard   atomic.Int64 // when anything last came for this member
+	cut     atomic.Int64 // since when the connection to NATS is lost; 0: it is not
+	ending  atomic.Bool  // Leave has begun: no new calls
+	// unallowed is what NATS had last refused, or failed at, before Join.
+	unallowed error
+
 	closed  atomic.Bool   // ended: everything returns ErrClosed
 	done    chan struct{} // closed with it
 	endOnce sync.Once
@@ -71,7 +74,9 @@ type Mesh struct {
 // caller's: it is neither closed nor are its handlers changed.
 //
 // It returns an error that names the field if cfg makes no sense, ErrIDTaken if
-// a live member uses cfg.ID, and ErrClosed if nc is closed.
+// a live member uses cfg.ID, ErrClosed if nc is closed, and one that wraps
+// nats.ErrPermissionViolation if nc's user may not use the subjects under
+// mesh.NAME.
 func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 	if nc == nil {
 		return nil, errors.New("mesh: Join needs a NATS connection, not nil")
@@ -123,6 +128,10 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 	m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Start(now) })
 	select {
 	case <-m.host.joined:
+		if err := m.denied(); err != nil { // to publish: nobody has heard of this member
+			m.retire()
+			return nil, fmt.Errorf("mesh: join %s: %w", cfg.Name, err)
+		}
 		go m.watchRefusal()
 		return m, nil
 	case <-m.host.refused:
@@ -132,8 +141,9 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 		m.end()
 		return nil, fmt.Errorf("mesh: join %s: Config does not fit: %s", cfg.Name, what)
 	case <-ctx.Done():
+		err := errors.Join(context.Cause(ctx), m.denied())
 		m.retire()
-		return nil, fmt.Errorf("mesh: join %s: %w", cfg.Name, context.Cause(ctx))
+		return nil, fmt.Errorf("mesh: join %s: %w", cfg.Name, err)
 	case <-m.done:
 		return nil, fmt.Errorf("%w: the NATS connection was closed during Join", ErrClosed)
 	}

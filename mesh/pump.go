@@ -123,15 +123,17 @@ func (m *Mesh) unsubscribe() {
 // subscribe listens to everything that members tell this one, and returns when
 // the server knows it.
 func (m *Mesh) subscribe(ctx context.Context) error {
-	err := errors.Join(
+	m.unallowed = m.nc.LastError()
+	var err error
+	if !m.cfg.Private {
+		err = m.listenService() // first: what NATS then refuses last is of the mesh
+	}
+	err = errors.Join(err,
 		m.listen(m.subj.AllOf(), true, m.onControl),
 		m.listen(m.subj.ToMe(), true, m.onControl),
 		m.listen(m.subj.AskMe(), false, m.onAsk),
 		m.listen(m.subj.AnswerMe(), false, m.onAnswer),
 	)
-	if err == nil && !m.cfg.Private {
-		err = m.listenService()
-	}
 	if err != nil {
 		return err
 	}
@@ -140,7 +142,17 @@ func (m *Mesh) subscribe(ctx context.Context) error {
 	if err := m.nc.FlushWithContext(ctx); err != nil && !errors.Is(err, nats.ErrConnectionReconnecting) {
 		return fmt.Errorf("subscribe: %w", err)
 	}
-	return nil
+	return m.denied()
+}
+
+// denied is what NATS has last refused of what members need, if it has since Join began: a
+// member that may not hear the others would take itself for the only one.
+func (m *Mesh) denied() error {
+	err := m.nc.LastError()
+	if !errors.Is(err, nats.ErrPermissionViolation) || err == m.unallowed || !m.subj.Needs(err.Error()) {
+		return nil
+	}
+	return fmt.Errorf("NATS does not let this user take part, who must be allowed to publish and to subscribe to mesh.%s.>: %w", m.cfg.Name, err)
 }
 
 // onControl hands a message to the roster.

@@ -42,6 +42,16 @@ func NewSubjects(mesh, id string) (Subjects, error) {
 	}, nil
 }
 
+// Needs reports whether text names, in quotes, a subject that members use among themselves.
+func (s Subjects) Needs(text string) bool {
+	for _, prefix := range []string{s.all, s.to, s.ask, s.ans} {
+		if strings.Contains(text, `"`+prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // All is what this member publishes to everybody on.
 func (s Subjects) All() string { return s.all + s.self[1:] }
 
