@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -135,7 +136,13 @@ const maxTallies = 64
 func runBench(ctx context.Context, s streams, conn connectFlags, cfg benchConfig, keys []string) error {
 	joining, cancel := context.WithTimeoutCause(ctx, benchJoinWait, fmt.Errorf("not joined within %v", benchJoinWait))
 	defer cancel()
+	joining, release := signal.NotifyContext(joining, syscall.SIGINT, syscall.SIGTERM)
 	v, err := enter(joining, conn)
+	interrupted := errors.Is(joining.Err(), context.Canceled)
+	release()
+	if err != nil && interrupted {
+		return errInterrupted
+	}
 	if err != nil {
 		return err
 	}
@@ -150,7 +157,7 @@ func runBench(ctx context.Context, s streams, conn connectFlags, cfg benchConfig
 	}
 	r := benchResult{benchConfig: cfg, mesh: v.mesh, url: v.URL()}
 	for _, m := range v.others() {
-		if !m.Reader {
+		if !m.Reader && slices.Contains(m.Caches, cfg.cache) {
 			r.owners++
 		}
 	}

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -77,12 +79,17 @@ func visit(ctx context.Context, f connectFlags, timeout time.Duration, do func(c
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within %v (see --timeout)", timeout))
 	defer cancel()
+	// Who went without a word would be waited for, for a lease.
+	ctx, release := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer release()
 	v, err := enter(ctx, f)
-	if err != nil {
-		return err
+	if err == nil {
+		defer leaveSoon(v.Node)
+		err = do(ctx, v)
 	}
-	defer leaveSoon(v.Node)
-	err = do(ctx, v)
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return errInterrupted
+	}
 	// The mesh says that the deadline passed, the user set a timeout.
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
 		return fmt.Errorf("%w: %v", context.Cause(ctx), err)

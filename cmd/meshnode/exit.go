@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -13,10 +14,14 @@ import (
 
 // Exit codes.
 const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
 )
+
+// errInterrupted is the end of a command that a signal has ended before its time.
+var errInterrupted = errors.New("interrupted")
 
 // usageError is a mistake in the command line.
 type usageError struct{ err error }
@@ -34,7 +39,13 @@ func report(w io.Writer, cmd *cobra.Command, err error) int {
 	if err == nil {
 		return exitOK
 	}
+	if errors.Is(err, syscall.EPIPE) { // nobody reads on, as head does not
+		return exitFailed
+	}
 	fmt.Fprintf(w, "meshnode: %s\n", oneLine(err))
+	if errors.Is(err, errInterrupted) {
+		return exitInterrupted
+	}
 	var usage *usageError
 	if errors.As(err, &usage) || errors.Is(err, node.ErrConfig) {
 		fmt.Fprintf(w, "Run '%s --help' for how to use it.\n", cmd.CommandPath())

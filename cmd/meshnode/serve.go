@@ -146,7 +146,8 @@ func serve(ctx context.Context, s streams, cfg node.Config) error {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
 
-	starting, cancel := context.WithTimeoutCause(ctx, startWait, fmt.Errorf("not joined within %v", startWait))
+	wait := startWait + 2*cfg.Heartbeat // who is alone knows it after one
+	starting, cancel := context.WithTimeoutCause(ctx, wait, fmt.Errorf("not joined within %v", wait))
 	defer cancel()
 	type started struct {
 		n   *node.Node
