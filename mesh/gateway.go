@@ -112,11 +112,6 @@ func (c *core) answerGet(msg *nats.Msg) {
 		return
 	}
 	v := out.value
-	const room = 4 << 10 // for the headers
-	if limit := m.nc.MaxPayload() - room; int64(len(v.Data)) > limit {
-		m.refuseClient(msg, 413, fmt.Sprintf("the value has %d bytes, and a message takes %d", len(v.Data), limit))
-		return
-	}
 	now := m.clock.now()
 	reply := nats.NewMsg(msg.Reply)
 	reply.Data = v.Data
@@ -129,7 +124,11 @@ func (c *core) answerGet(msg *nats.Msg) {
 	if etag := v.ETag(); etag != "" {
 		reply.Header.Set(HeaderETag, etag)
 	}
-	if err := m.nc.PublishMsg(reply); err != nil {
+	err = m.nc.PublishMsg(reply)
+	switch {
+	case errors.Is(err, nats.ErrMaxPayload):
+		m.refuseClient(msg, 413, fmt.Sprintf("the value has %d bytes, and a message takes %d with its headers", len(v.Data), m.nc.MaxPayload()))
+	case err != nil:
 		m.refuseClient(msg, 500, err.Error())
 	}
 }

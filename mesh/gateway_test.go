@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
+	"github.com/cachemesh/cachemesh/internal/natsd"
 	"github.com/cachemesh/cachemesh/loader"
 	"github.com/cachemesh/cachemesh/mesh"
 	"github.com/cachemesh/cachemesh/testenv"
@@ -331,4 +333,32 @@ func TestReadsThatWaitForALoadKeepNoInvalidationOut(t *testing.T) {
 			t.Errorf("an invalidation: %v", reply.Header)
 		}
 	})
+}
+
+func TestAClientGetsWhatASmallMessageTakes(t *testing.T) {
+	srv, err := natsd.Start(natsd.Config{Port: natsd.RandomPort, MaxPayload: 4096, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Shutdown)
+	nc, err := nats.Connect(srv.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	m, err := mesh.Join(t.Context(), nc, mesh.Config{Heartbeat: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = mesh.NewCache(m, "c", loader.Of(func(_ context.Context, key string) ([]byte, error) {
+		n, err := strconv.Atoi(key)
+		return make([]byte, n), err
+	}), mesh.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reply := ask(t, nc, "mesh.default.get.c", "3500"); len(reply.Data) != 3500 {
+		t.Errorf("%d bytes, %v", len(reply.Data), reply.Header)
+	}
+	wantCode(t, ask(t, nc, "mesh.default.get.c", "4096"), 413, "4096")
 }

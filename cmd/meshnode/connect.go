@@ -114,6 +114,10 @@ func enter(ctx context.Context, f connectFlags) (visitor, error) {
 	if err != nil {
 		return visitor{}, withHint(err)
 	}
+	if !n.Conn().IsConnected() { // who is cut off while it joins takes itself for the only one
+		leaveSoon(n)
+		return visitor{}, fmt.Errorf("the connection to NATS at %s was lost", n.URL())
+	}
 	return visitor{n, f.mesh}, nil
 }
 
