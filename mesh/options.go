@@ -29,10 +29,13 @@ const (
 // open one cache with different options: the owner's decide about a value.
 type Options struct {
 	// MaxBytes is the memory for owned values, at least 64 KiB. Default 64 MiB.
-	// A value larger than a quarter of it is answered and never kept.
+	// A value larger than a quarter of it is answered and never kept. Of types
+	// other than []byte and string twice the encoded length is counted, for both
+	// forms are kept; a decoded one of many small parts may take more than that.
 	MaxBytes int64
 	// ReplicaBytes is the memory for hot replicas. Default MaxBytes/8;
-	// negative: no replicas.
+	// negative: no replicas. A value larger than a quarter of it, and so by
+	// default than MaxBytes/32, is fetched anew for each read.
 	ReplicaBytes int64
 	// TTL is how long a value is fresh, counted from when its load began, at
 	// least 1ms. Default 5m. NoExpiry for values that never change.
