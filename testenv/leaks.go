@@ -14,7 +14,7 @@ const leakWait = 5 * time.Second
 
 // Leaks fails the test if it leaves a goroutine or a file descriptor behind. Call it first in the test: the check then
 // runs after every other cleanup, and waits up to 5 s. Not for parallel tests, whose goroutines it cannot tell apart,
-// nor inside Bubble, which does not end before its goroutines have. Descriptors are counted where /proc has them.
+// nor inside Bubble, which does not end before its goroutines have. Descriptors are compared where /proc has them.
 func Leaks(tb testing.TB) {
 	tb.Helper()
 	leaks(tb, leakWait)
@@ -31,16 +31,20 @@ func leaks(tb testing.TB, wait time.Duration) {
 		if tb.Failed() {
 			return
 		}
-		var left []string
-		var open int
+		var left, open []string
 		for end := time.Now().Add(wait); ; time.Sleep(5 * time.Millisecond) {
-			left, open = left[:0], descriptors()-fds
+			left, open = left[:0], open[:0]
+			for number, what := range descriptors() {
+				if fds[number] != what {
+					open = append(open, number+" "+what)
+				}
+			}
 			for id, stack := range goroutines() {
 				if _, old := before[id]; !old {
 					left = append(left, stack)
 				}
 			}
-			if len(left) == 0 && open <= 0 {
+			if len(left)+len(open) == 0 {
 				return
 			}
 			if time.Now().After(end) {
@@ -50,8 +54,8 @@ func leaks(tb testing.TB, wait time.Duration) {
 		if len(left) > 0 {
 			tb.Errorf("%d goroutines left:\n\n%s", len(left), strings.Join(left, "\n\n"))
 		}
-		if open > 0 {
-			tb.Errorf("%d file descriptors left", open)
+		if len(open) > 0 {
+			tb.Errorf("%d file descriptors left:\n\n%s", len(open), strings.Join(open, "\n"))
 		}
 	})
 }
@@ -78,11 +82,18 @@ func goroutines() map[string]string {
 	return stacks
 }
 
-// descriptors counts the open file descriptors of this process; 0 where that is not known.
-func descriptors() int {
-	names, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return 0
+// descriptors are the open file descriptors of this process, by their numbers, with what they stand for; none where
+// that is not known. A socket's name is never used twice, so what one test opens does not hide behind what an earlier
+// one was still closing.
+func descriptors() map[string]string {
+	const folder = "/proc/self/fd/"
+	names, _ := os.ReadDir(folder)
+	open := map[string]string{}
+	for _, name := range names {
+		// What cannot be read any more has been closed, as the one that read the folder.
+		if what, err := os.Readlink(folder + name.Name()); err == nil {
+			open[name.Name()] = what
+		}
 	}
-	return len(names)
+	return open
 }

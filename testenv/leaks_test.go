@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -38,6 +39,25 @@ func TestLeaksFindsGoroutinesAndDescriptors(t *testing.T) {
 	tb.end()
 	if got := strings.Join(tb.errors, ", "); !strings.Contains(got, "goroutines") || !strings.Contains(got, "descriptors") {
 		t.Errorf("reported %q, want both leaks", got)
+	}
+}
+
+func TestLeaksFindsADescriptorBesideOneThatAnEarlierTestCloses(t *testing.T) {
+	earlier, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tb := &recorded{TB: t}
+	leaks(tb, 20*time.Millisecond)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	earlier.Close()
+	tb.end()
+	if got := strings.Join(tb.errors, ", "); !strings.Contains(got, "descriptors") {
+		t.Errorf("reported %q, want the listener", got)
 	}
 }
 
