@@ -1,6 +1,9 @@
 package loader
 
-import "testing"
+import (
+	"context"
+	"testing"
+)
 
 func TestOnAbandonIsCalledWhenTheLastWaiterLeaves(t *testing.T) {
 	var g Flights[int]
@@ -86,5 +89,66 @@ func TestAFlightKeepsNothingOfThoseWhoLeft(t *testing.T) {
 	f.Land(7, nil)
 	if told != 10 {
 		t.Errorf("%d were told, want 10", told)
+	}
+}
+
+func TestAFlightThatLingersIsJoinedAfterItWasAbandoned(t *testing.T) {
+	var g Flights[int]
+	f, _ := g.Join("a")
+	f.Linger()
+	ctx := f.Context()
+	f.Leave()
+	if context.Cause(ctx) != ErrAbandoned {
+		t.Fatalf("its context: %v", context.Cause(ctx))
+	}
+	again, lead := g.Join("a")
+	if again != f || lead {
+		t.Fatal("not joined")
+	}
+	f.Land(7, nil)
+	if v, err := again.Wait(t.Context()); v != 7 || err != nil {
+		t.Errorf("%d, %v", v, err)
+	}
+	if f.Resume() {
+		t.Error("resumed after its landing")
+	}
+}
+
+func TestAFlightThatLingersIsResumedForThoseWhoWait(t *testing.T) {
+	var g Flights[int]
+	f, _ := g.Join("a")
+	f.Linger()
+	if f.Resume() {
+		t.Fatal("resumed, and it was not abandoned")
+	}
+	ended := f.Context()
+	f.Leave()
+	g.Join("a")
+	if !f.Resume() {
+		t.Fatal("not resumed")
+	}
+	ctx := f.Context()
+	if ended.Err() == nil || ctx.Err() != nil {
+		t.Fatalf("contexts: %v, %v", ended.Err(), ctx.Err())
+	}
+	f.Leave()
+	if context.Cause(ctx) != ErrAbandoned {
+		t.Errorf("the new context: %v", context.Cause(ctx))
+	}
+	if _, lead := g.Join("a"); !lead {
+		t.Error("joined, and it lingered for what it did before")
+	}
+}
+
+func TestNobodyJoinsAFlightThatNobodyResumed(t *testing.T) {
+	var g Flights[int]
+	f, _ := g.Join("a")
+	f.Linger()
+	f.Leave()
+	if f.Resume() {
+		t.Fatal("resumed for nobody")
+	}
+	if _, lead := g.Join("a"); !lead {
+		t.Error("joined after that")
 	}
 }

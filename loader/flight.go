@@ -11,8 +11,8 @@ import (
 //
 // Whoever leads a flight lands it, from any goroutine. Everyone who was counted
 // as a waiter calls exactly one of Wait, Then and Leave. A flight that its last
-// waiter leaves is abandoned: its context is cancelled and nobody joins it any
-// more, unless it is pinned.
+// waiter leaves is abandoned, unless it is pinned: its context is cancelled, and
+// nobody joins it any more, unless it lingers.
 type Flight[T any] struct {
 	// Companion is the leader's, to keep memory in that serves the next flight
 	// together with this one: see Done, which calls Clear. Only the leader may set it.
@@ -35,6 +35,7 @@ type Flight[T any] struct {
 	next      *Flight[T] // in its stripe's table
 	waiters   int
 	pinned    bool
+	lingers   bool
 	landed    bool
 	abandoned bool
 
@@ -70,7 +71,7 @@ type call[T any] struct {
 func (f *Flight[T]) Key() string { return f.key }
 
 // Attached reports whether later callers join this flight. It does not once the
-// flight has landed, was detached, replaced or abandoned.
+// flight has landed, was detached or replaced, nor, unless it lingers, once abandoned.
 func (f *Flight[T]) Attached() bool { return f.attached.Load() }
 
 // Phase returns what SetPhase last noted; 0 at first.
@@ -180,7 +181,9 @@ func (f *Flight[T]) leave() bool {
 		return true
 	}
 	f.abandoned = true
-	f.home.detach(f)
+	if !f.lingers {
+		f.home.detach(f)
+	}
 	cancel, onAbandon := f.cancel, f.onAbandon
 	f.onAbandon = nil
 	f.home.mu.Unlock()
@@ -228,6 +231,34 @@ func (f *Flight[T]) Pin() {
 	f.home.mu.Lock()
 	defer f.home.mu.Unlock()
 	f.pinned = true
+}
+
+// Linger lets callers join the flight after it has been abandoned, too, until it lands: for
+// work that may not heed its context, so that those who come and go do not start
+// it over and over beside itself. Who lands such a flight with no more than the end of its
+// context asks Resume first.
+func (f *Flight[T]) Linger() {
+	f.home.mu.Lock()
+	defer f.home.mu.Unlock()
+	f.lingers = true
+}
+
+// Resume reports whether somebody waits for the flight that had been abandoned. Then it is
+// so no longer: it has a new Context, for work that begins anew. Else nobody joins it from
+// now on. Only the leader calls it.
+func (f *Flight[T]) Resume() bool {
+	f.home.mu.Lock()
+	defer f.home.mu.Unlock()
+	if !f.abandoned || f.landed {
+		return false
+	}
+	if f.waiters == 0 {
+		f.home.detach(f)
+		return false
+	}
+	f.abandoned, f.lingers = false, false
+	f.ctx, f.cancel = nil, nil
+	return true
 }
 
 // Context returns the context for the work of the flight. It has no deadline and

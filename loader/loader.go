@@ -13,8 +13,9 @@ const NoExpiry time.Duration = math.MaxInt64
 type Loader[V any] interface {
 	// Load returns the item of the key, or an error for which
 	// errors.Is(err, ErrNotFound) holds if the origin has none. It should
-	// return soon after ctx is done. ctx carries no values of any caller: the
-	// load is for everyone who waits.
+	// return soon after ctx is done, which it is when nobody waits any more:
+	// who asks for the key meanwhile waits for its return. ctx carries no values
+	// of any caller: the load is for everyone who waits.
 	Load(ctx context.Context, req Request[V]) (Item[V], error)
 }
 

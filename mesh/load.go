@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/cachemesh/cachemesh/internal/store"
 	"github.com/cachemesh/cachemesh/loader"
@@ -71,7 +72,7 @@ func (c *core) launch(ls []*loading) {
 	turn := c.slots.take(c.m.clock.now())
 	if turn == nil {
 		for _, l := range ls {
-			l.f.SetPhase(phaseLoading)
+			l.begins()
 			c.queued.take(l.f)
 		}
 		go c.loads(ctx, cancel, ls)
@@ -87,7 +88,7 @@ func (c *core) launch(ls []*loading) {
 		select {
 		case <-turn.came:
 			for _, l := range ls {
-				l.f.SetPhase(phaseLoading)
+				l.begins()
 				c.queued.started(l.f)
 			}
 			c.loads(ctx, cancel, ls)
@@ -125,14 +126,14 @@ func (c *core) loads(ctx context.Context, cancel context.CancelFunc, ls []*loadi
 		cancel()
 		c.slots.give(c.m.clock.now())
 	}()
-	stop := context.AfterFunc(ctx, func() {
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			for _, l := range ls {
-				l.fail(&LoadError{Key: l.f.Key(), Member: c.m.cfg.ID, Err: fmt.Errorf("%w (%v)", errLoadTimeout, c.opts.LoadTimeout)})
-			}
+	deadline, _ := ctx.Deadline()
+	// Not by the end of ctx, which comes when all have left: somebody may wait again.
+	overdue := time.AfterFunc(time.Until(deadline), func() {
+		for _, l := range ls {
+			l.fail(&LoadError{Key: l.f.Key(), Member: c.m.cfg.ID, Err: fmt.Errorf("%w (%v)", errLoadTimeout, c.opts.LoadTimeout)})
 		}
 	})
-	defer stop()
+	defer overdue.Stop()
 	began := c.m.clock.now()
 	for _, l := range ls {
 		l.began = began
@@ -185,6 +186,13 @@ func loadEvent(c *core, ls []*loading) LoadEvent {
 	return e
 }
 
+// begins notes that the loader is called now. It may go on when nobody waits any more; who comes then
+// waits for what it brings.
+func (l *loading) begins() {
+	l.f.SetPhase(phaseLoading)
+	l.f.Linger()
+}
+
 // landed ends the flight with what the loader gave.
 func (l *loading) landed(item loadedItem, err error) {
 	c, key := l.c, l.f.Key()
@@ -194,7 +202,11 @@ func (l *loading) landed(item loadedItem, err error) {
 		v, keep, err = l.value(item)
 	}
 	if err != nil {
-		if l.abandoned() {
+		if l.abandoned() && !errors.Is(err, ErrNotFound) {
+			if l.f.Resume() { // somebody waits who came after the call had been told to end
+				c.startLoad(l.f, c.store.Begin(key), l.trace)
+				return
+			}
 			l.f.Land(outcome{}, err)
 			return
 		}
