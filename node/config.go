@@ -46,7 +46,7 @@ type Config struct {
 	Quorum int
 	// Heartbeat of the member. Default 1s.
 	Heartbeat time.Duration
-	// Lease is the silence after which others give the member up. Default 5
+	// Lease is the silence after which others give the member up, 10m at most. Default 5
 	// heartbeats.
 	Lease time.Duration
 	// Caches that the node opens.
@@ -99,6 +99,9 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
+// maxLease is twice the default of the longest heartbeat.
+const maxLease = 10 * time.Minute
+
 // check repeats the bounds of mesh.Config: mesh.Join checks them too, but has
 // to be given a connection first.
 func (c Config) check() error {
@@ -115,6 +118,8 @@ func (c Config) check() error {
 		return configErrorf("heartbeat %v: it must be 10ms to 1m", c.Heartbeat)
 	case c.Lease < 0 || c.Lease != 0 && c.Lease < 3*c.heartbeat():
 		return configErrorf("lease %v: it must be at least three heartbeats, which are %v", c.Lease, 3*c.heartbeat())
+	case c.Lease > maxLease:
+		return configErrorf("lease %v: it must be at most %v: so long may others wait for a member that has died", c.Lease, maxLease)
 	}
 	if !c.Embed {
 		if err := checkURLs(c.NATS); err != nil {

@@ -25,6 +25,7 @@ func TestABadConfigIsRefusedBeforeAnythingStarts(t *testing.T) {
 		"weight":      {Config{Weight: 101}, "weight 101: it must be 1 to 100"},
 		"heartbeat":   {Config{Heartbeat: time.Millisecond}, "heartbeat 1ms: it must be 10ms to 1m"},
 		"lease":       {Config{Heartbeat: time.Second, Lease: 2 * time.Second}, "lease 2s: it must be at least three heartbeats"},
+		"long lease":  {Config{Lease: time.Hour}, "lease 1h0m0s: it must be at most 10m0s"},
 		"short lease": {Config{Lease: time.Second}, "which are 3s"},
 		"creds":       {Config{Creds: filepath.Join(t.TempDir(), "none")}, "credentials:"},
 		"http":        {Config{HTTP: "here"}, `HTTP address "here": write host:port or a port`},

@@ -155,6 +155,9 @@ func runBench(ctx context.Context, s streams, conn connectFlags, cfg benchConfig
 	if b.cache, err = v.openWith(cfg.cache, opts); err != nil {
 		return err
 	}
+	if err := v.unfenced(ctx); err != nil {
+		return err
+	}
 	r := benchResult{benchConfig: cfg, mesh: v.mesh, url: v.URL()}
 	for _, m := range v.others() {
 		if !m.Reader && slices.Contains(m.Caches, cfg.cache) {

@@ -212,6 +212,19 @@ func TestBenchEndsEarlyWithItsReportWhenInterrupted(t *testing.T) {
 	}
 }
 
+func TestBenchMeasuresMemoryWhereAQuorumIsNeeded(t *testing.T) {
+	t.Parallel()
+	agreed := []string{"--quorum", "2", "--lease", "1s"}
+	member := append([]string{"--heartbeat", "250ms", "--cache", "load=synthetic:100"}, agreed...)
+	first := serveUp(t, append([]string{"--embed", "--embed-addr", "127.0.0.1:0"}, member...)...)
+	nats := first.urlOf(t, "nats")
+	serveUp(t, append([]string{"--nats", nats}, member...)...)
+	r := meshnode(t, append([]string{"bench", "load", "--nats", nats, "--duration", "300ms", "--keys", "10"}, agreed...)...)
+	if r.code != exitOK || strings.Contains(r.out, "nobody kept") {
+		t.Errorf("exit %d\n%s%s", r.code, r.err, r.out)
+	}
+}
+
 // running is a "meshnode bench" that runs.
 type running struct {
 	cmd  *exec.Cmd

@@ -69,7 +69,8 @@ func (f *connectFlags) visitorLease() time.Duration {
 // so that nothing moves when it comes and goes.
 type visitor struct {
 	*node.Node
-	mesh string // its name
+	mesh  string // its name
+	lease time.Duration
 }
 
 // visit joins, runs do and leaves. timeout bounds all but the leave.
@@ -118,7 +119,7 @@ func enter(ctx context.Context, f connectFlags) (visitor, error) {
 		leaveSoon(n)
 		return visitor{}, fmt.Errorf("the connection to NATS at %s was lost", n.URL())
 	}
-	return visitor{n, f.mesh}, nil
+	return visitor{n, f.mesh, f.visitorLease()}, nil
 }
 
 // withHint adds what the user can do about an error of a start.
@@ -183,6 +184,29 @@ func (v visitor) served() []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// unfenced waits until the visitor may use its memory: where that takes a quorum, it must have heard
+// one for a lease.
+func (v visitor) unfenced(ctx context.Context) error {
+	wait := v.lease + 5*time.Second
+	ctx, cancel := context.WithTimeoutCause(ctx, wait, fmt.Errorf("no quorum of members was heard within %v", wait))
+	defer cancel()
+	ctx, release := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer release()
+	tick := time.NewTicker(visitorHeartbeat / 10)
+	defer tick.Stop()
+	for v.Mesh().Stats().Fenced {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return errInterrupted
+			}
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // noOwner says that nobody serves a cache, and what is served instead.

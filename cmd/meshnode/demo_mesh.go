@@ -33,8 +33,10 @@ type demo struct {
 	origin *demoOrigin
 	floors *floors
 
-	outMu sync.Mutex // guards out: progress and acts speak at the same time
-	out   io.Writer
+	// outMu guards out and outErr: progress and acts speak at the same time.
+	outMu  sync.Mutex
+	outErr error // the first that a write gave
+	out    io.Writer
 
 	nats    *natsd.Server
 	members []*demoMember                 // all there ever were, in the order of joining

@@ -179,5 +179,7 @@ func (d *demo) act(began time.Duration, format string, a ...any) {
 func (d *demo) say(format string, a ...any) {
 	d.outMu.Lock()
 	defer d.outMu.Unlock()
-	fmt.Fprintf(d.out, format, a...)
+	if _, err := fmt.Fprintf(d.out, format, a...); err != nil && d.outErr == nil {
+		d.outErr = err
+	}
 }

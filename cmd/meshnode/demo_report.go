@@ -52,7 +52,9 @@ func (d *demo) report() error {
 	case sum.outdated > 0:
 		return fmt.Errorf("%s were outdated", counted(sum.outdated, "read"))
 	}
-	return nil
+	d.outMu.Lock()
+	defer d.outMu.Unlock()
+	return d.outErr
 }
 
 // reportLoads compares the loads with the keys that were read.

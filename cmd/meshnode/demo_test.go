@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -47,6 +49,15 @@ func TestTheDemoFailsWhenAReadIsOutdatedOrFails(t *testing.T) {
 		if err := d.report(); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestTheDemoFailsWhenItsReportCannotBeWritten(t *testing.T) {
+	pr, pw := io.Pipe()
+	pr.CloseWithError(io.ErrShortWrite)
+	d := &demo{out: pw, origin: &demoOrigin{}, tallies: []*tally{{}}}
+	if err := d.report(); !errors.Is(err, io.ErrShortWrite) {
+		t.Error(err)
 	}
 }
 

@@ -66,6 +66,8 @@ func lookup(ctx context.Context, v visitor, name, key string, fresh bool) (mesh.
 		return e, &usageError{err}
 	case errors.Is(err, mesh.ErrNotFound):
 		return e, fmt.Errorf("cache %q has no key %q", name, key)
+	case errors.Is(err, mesh.ErrNoOwner) && v.Mesh().Stats().Fenced:
+		return e, fmt.Errorf("cache %q: fewer members are heard than the --quorum asks for: %w", name, err)
 	case errors.Is(err, mesh.ErrNoOwner):
 		return e, v.noOwner(name)
 	}

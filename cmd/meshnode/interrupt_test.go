@@ -21,7 +21,7 @@ func TestACommandThatIsInterruptedLeavesSoThatNobodyWaitsForIt(t *testing.T) {
 	defer close(release)
 	s := serveUp(t, "--embed", "--embed-addr", "127.0.0.1:0", "--cache", "api="+origin.URL+"/{key}")
 	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		get := exec.Command(program, "get", "api", sig.String(), "--nats", s.urlOf(t, "nats"), "--lease", "1h")
+		get := exec.Command(program, "get", "api", sig.String(), "--nats", s.urlOf(t, "nats"), "--lease", "10m")
 		var errs strings.Builder
 		get.Stderr = &errs
 		if err := get.Start(); err != nil {
@@ -45,7 +45,7 @@ func TestACommandThatIsInterruptedLeavesSoThatNobodyWaitsForIt(t *testing.T) {
 
 func TestACommandWhoseOutputNobodyReadsLeavesToo(t *testing.T) {
 	s := serveUp(t, "--embed", "--embed-addr", "127.0.0.1:0", "--cache", "load=synthetic:1MiB")
-	get := exec.Command(program, "get", "load", "x", "--nats", s.urlOf(t, "nats"), "--lease", "1h")
+	get := exec.Command(program, "get", "load", "x", "--nats", s.urlOf(t, "nats"), "--lease", "10m")
 	var errs strings.Builder
 	get.Stderr = &errs
 	out, err := get.StdoutPipe()

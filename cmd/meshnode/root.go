@@ -84,6 +84,9 @@ func checkShells(root *cobra.Command) {
 		}
 		return usagef("there is no completion for %q: there is for %s", got[0], strings.Join(shells, ", "))
 	}
+	for _, shell := range c.Commands() {
+		shell.Args = args(cobra.NoArgs, "")
+	}
 }
 
 // args makes a mistake in the number of arguments a usage error that says what

@@ -97,6 +97,9 @@ With --http, /healthz, /readyz and /metrics (Prometheus) are served.`,
 			if cmd.Flags().Changed("nats") && cfg.Embed {
 				return usagef("--nats and --embed exclude each other: connect to a NATS, or bring one")
 			}
+			if cmd.Flags().Changed("creds") && cfg.Embed {
+				return usagef("--creds and --embed exclude each other: credentials are for a NATS that is there already")
+			}
 			if cmd.Flags().Changed("embed-addr") && !cfg.Embed {
 				return usagef("--embed-addr needs --embed")
 			}

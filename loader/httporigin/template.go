@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -48,6 +49,11 @@ func parse(text string, keepSlashes bool) (*template, error) {
 	}
 	if u.Hostname() == "" {
 		return bad("it needs a host")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return bad("its port must be 1 to 65535")
+		}
 	}
 	path, query, hasQuery := strings.Cut(text, "?")
 	_, rest, _ := strings.Cut(path, "://")

@@ -72,6 +72,8 @@ func TestNewRefusesABadTemplateAndSaysWhy(t *testing.T) {
 		"http:///{key}":             "needs a host",
 		"http:h/{key}":              "needs a host",
 		"http://:80/{key}":          "needs a host",
+		"http://h:99999/{key}":      "port must be 1 to 65535",
+		"http://h:0/{key}":          "port must be 1 to 65535",
 		"http://{key}/":             "must not choose the host",
 		"http://{key}":              "must not choose the host",
 		"http://{key}.h/{key}":      "must not choose the host",
