@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -159,12 +160,13 @@ func TestALeaveThatCannotWaitHangsNobody(t *testing.T) {
 
 func TestJoinEndsWithItsContext(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		fail func(r *rig, l *testenv.Link)
+		name  string
+		fail  func(r *rig, l *testenv.Link)
+		waits string // the member that it waits for, as far as it can know
 	}{
-		{"its link swallows", func(_ *rig, l *testenv.Link) { l.Swallow() }},
-		{"it is deaf", func(_ *rig, l *testenv.Link) { l.Swallow(testenv.ToClient) }},
-		{"a member is deaf", func(r *rig, _ *testenv.Link) { r.all[1].link.Swallow(testenv.ToClient) }},
+		{"its link swallows", func(_ *rig, l *testenv.Link) { l.Swallow() }, ""},
+		{"it is deaf", func(_ *rig, l *testenv.Link) { l.Swallow(testenv.ToClient) }, ""},
+		{"a member is deaf", func(r *rig, _ *testenv.Link) { r.all[1].link.Swallow(testenv.ToClient) }, "m1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			virtual(t, 2, func(t *testing.T, r *rig) {
@@ -176,6 +178,9 @@ func TestJoinEndsWithItsContext(t *testing.T) {
 				m, err := mesh.Join(r.within(400*time.Millisecond), nc, cfg)
 				if m != nil || !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("joined %v: %v", m, err)
+				}
+				if said := strings.Contains(err.Error(), "not counted yet by "+c.waits+": "); said != (c.waits != "") {
+					t.Errorf("it waits for %q, and says: %v", c.waits, err)
 				}
 				if took := time.Since(began); took > 1500*time.Millisecond {
 					t.Errorf("it took %v", took)

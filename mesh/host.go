@@ -79,6 +79,19 @@ func (h *host) stepTicked(event func(r *roster.Roster, now int64) roster.Effects
 	h.tell(e)
 }
 
+// uncounting is the members, by ID, whose word Join waits for; a dozen at most.
+func (h *host) uncounting() (ids []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, i := range h.roster.Uncounting() {
+		if len(ids) == 12 {
+			return append(ids, "others")
+		}
+		ids = append(ids, i.ID)
+	}
+	return ids
+}
+
 // carryOut is the part of the effects that must be done before the next step.
 // The lock is held.
 func (h *host) carryOut(e roster.Effects) {

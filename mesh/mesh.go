@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,7 +71,8 @@ type Mesh struct {
 
 // Join makes this process a member of the mesh that cfg names, over nc, and
 // returns when the other members know it: within a heartbeat when there are
-// none. Where members cannot be made to agree it ends with ctx's error. nc stays the
+// none. Where members cannot be made to agree it ends with ctx's error, and says who
+// does not count this one yet. nc stays the
 // caller's: it is neither closed nor are its handlers changed.
 //
 // It returns an error that names the field if cfg makes no sense, ErrIDTaken if
@@ -141,8 +143,11 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 		m.end()
 		return nil, fmt.Errorf("mesh: join %s: Config does not fit: %s", cfg.Name, what)
 	case <-ctx.Done():
-		err := errors.Join(context.Cause(ctx), m.denied())
+		err, missing := errors.Join(context.Cause(ctx), m.denied()), m.host.uncounting()
 		m.retire()
+		if len(missing) > 0 {
+			return nil, fmt.Errorf("mesh: join %s: not counted yet by %s: %w", cfg.Name, strings.Join(missing, ", "), err)
+		}
 		return nil, fmt.Errorf("mesh: join %s: %w", cfg.Name, err)
 	case <-m.done:
 		return nil, fmt.Errorf("%w: the NATS connection was closed during Join", ErrClosed)

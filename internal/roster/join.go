@@ -91,6 +91,14 @@ func (r *Roster) Union() []Instance {
 	return slices.Compact(slices.SortedFunc(r.union(), compareInstances))
 }
 
+// Uncounting is those of them that do not count this member yet, or are not counted here, by ID.
+func (r *Roster) Uncounting() []Instance {
+	return slices.DeleteFunc(r.Union(), func(i Instance) bool {
+		p := r.remote(i)
+		return i == r.self || p != nil && ready(p)
+	})
+}
+
 // Leave announces that this member owns nothing from here on. It goes on
 // confirming, and is waited for, until Gone (R10).
 func (r *Roster) Leave(now int64) Effects {

@@ -43,6 +43,9 @@ func TestJoinWaitsForMembersThatOthersKnow(t *testing.T) {
 	if d.joined > 0 {
 		t.Fatal("Join returned although c, which a and b know, does not count d")
 	}
+	if left := d.Uncounting(); len(left) != 1 || left[0] != c.Self() {
+		t.Errorf("Join is said to wait for %v", left)
+	}
 	n.cut = func(_, _ *testHost, _ any) bool { return false }
 	n.until(testLease, "d joined", func() bool { return d.joined > 0 && c.Counts(n.now, d.Self()) })
 }
