@@ -72,8 +72,8 @@ type Mesh struct {
 // Join makes this process a member of the mesh that cfg names, over nc, and
 // returns when the other members know it: within a heartbeat when there are
 // none. Where members cannot be made to agree it ends with ctx's error, and says who
-// does not count this one yet. nc stays the
-// caller's: it is neither closed nor are its handlers changed.
+// does not count this one yet. nc stays the caller's: it is neither closed nor are its
+// handlers changed.
 //
 // It returns an error that names the field if cfg makes no sense, ErrIDTaken if
 // a live member uses cfg.ID, ErrClosed if nc is closed, and one that wraps
