@@ -20,7 +20,7 @@ var ErrGoexit = errors.New("the load called runtime.Goexit")
 // ErrAbandoned is the cause of a flight's context when its last waiter has left.
 var ErrAbandoned = errors.New("loader: nobody waits for the load any more")
 
-// KeysError is returned when some keys of several failed.
+// KeysError is returned when some keys of several failed. A nil one says that none did.
 type KeysError struct {
 	Errs map[string]error // by key
 }
@@ -66,6 +66,9 @@ func (e *KeysError) Unwrap() []error {
 
 // keys returns the keys that failed, in order.
 func (e *KeysError) keys() []string {
+	if e == nil {
+		return nil
+	}
 	keys := make([]string, 0, len(e.Errs))
 	for key, err := range e.Errs {
 		if err != nil {

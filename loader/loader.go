@@ -50,10 +50,12 @@ type Item[V any] struct {
 	// the item serves only as the Prev of the next load.
 	TTL time.Duration
 
-	// Tags name groups of keys that can be invalidated together.
+	// Tags name groups of keys that can be invalidated together: up to 256,
+	// each of 1 to 1,024 bytes.
 	Tags []string
 
-	// ETag identifies the value at the origin, for a conditional load.
+	// ETag identifies the value at the origin, for a conditional load. Up to
+	// 4 KiB.
 	ETag string
 
 	// Version orders the values of a key, if the origin numbers them: an older

@@ -28,8 +28,8 @@ type Cache[V any] struct {
 // codec makes of its bytes: what the codec leaves out, such as unexported fields, is not there
 // for them. Empty bytes are never nil.
 //
-// It returns an error that names the field if opts make no sense or the default codec cannot
-// encode a V, and ErrClosed after Leave.
+// It returns an error that names the field if opts make no sense, one if the default codec cannot
+// encode and decode a V or the cache is open on this member already, and ErrClosed after Leave.
 func NewCache[V any](m *Mesh, name string, from loader.Loader[V], opts Options) (*Cache[V], error) {
 	if m == nil {
 		return nil, errors.New("mesh: NewCache needs a mesh, not nil")
@@ -46,8 +46,7 @@ func NewCache[V any](m *Mesh, name string, from loader.Loader[V], opts Options) 
 	}
 	coder := newCoder[V](opts.Codec)
 	if opts.Codec == nil {
-		var zero V
-		if _, err := coder.encode(zero); err != nil {
+		if err := encodable[V](coder); err != nil {
 			return nil, fmt.Errorf("mesh: cache %s: its values need a Codec of their own: %w", name, err)
 		}
 	}
@@ -63,6 +62,16 @@ func NewCache[V any](m *Mesh, name string, from loader.Loader[V], opts Options) 
 		return nil, err
 	}
 	return &Cache[V]{c}, nil
+}
+
+// encodable is nil if the default codec can take a V to other members.
+func encodable[V any](c coder) error {
+	if t := reflect.TypeFor[V](); t.Kind() == reflect.Interface && t.NumMethod() > 0 {
+		return fmt.Errorf("mesh: nobody could tell which type to decode an interface such as %v into", t)
+	}
+	var zero V
+	_, err := c.encode(zero)
+	return err
 }
 
 // isNil sees a nil in an interface too: a nil Func is no loader.
@@ -143,7 +152,8 @@ func (c *Cache[V]) alive() error {
 //
 // Errors: *LoadError with the origin's error, where errors.Is(err, ErrNotFound)
 // says that there is no such key; ErrBadKey, ErrTooLarge, ErrOverloaded, ErrNoOwner,
-// ErrNotCached, ErrClosed, or ctx's.
+// ErrNotCached, ErrClosed, ctx's, or the codec's where it cannot decode the bytes of another
+// member. What was handed over to this member and cannot be decoded is loaded anew.
 func (c *Cache[V]) Get(ctx context.Context, key string, opts ...ReadOption) (V, error) {
 	var zero V
 	if err := c.alive(); err != nil {
@@ -153,7 +163,12 @@ func (c *Cache[V]) Get(ctx context.Context, key string, opts ...ReadOption) (V, 
 	if len(opts) == 0 {
 		v, rest := c.c.quick(ctx, key)
 		if v != nil {
-			return decoded[V](c.c, v)
+			value, err := decoded[V](c.c, v)
+			if err != nil {
+				e, err := c.again(ctx, key, nil, v, err)
+				return e.Value, err
+			}
+			return value, nil
 		}
 		o = rest
 	} else {
@@ -164,7 +179,12 @@ func (c *Cache[V]) Get(ctx context.Context, key string, opts ...ReadOption) (V, 
 		return zero, err
 	}
 	defer out.done()
-	return decoded[V](c.c, out.value)
+	value, err := decoded[V](c.c, out.value)
+	if err != nil {
+		e, err := c.again(ctx, key, opts, out.value, err)
+		return e.Value, err
+	}
+	return value, nil
 }
 
 // Lookup is Get, with what is known of the value.
@@ -176,7 +196,11 @@ func (c *Cache[V]) Lookup(ctx context.Context, key string, opts ...ReadOption) (
 	if len(opts) == 0 {
 		v, rest := c.c.quick(ctx, key)
 		if v != nil {
-			return entryOf[V](c.c, key, outcome{value: v, source: sourceOf(v)}, rest.began)
+			e, err := entryOf[V](c.c, key, outcome{value: v, source: sourceOf(v)}, rest.began)
+			if err != nil {
+				return c.again(ctx, key, nil, v, err)
+			}
+			return e, nil
 		}
 		o = rest
 	} else {
@@ -187,7 +211,11 @@ func (c *Cache[V]) Lookup(ctx context.Context, key string, opts ...ReadOption) (
 		return Entry[V]{}, err
 	}
 	defer out.done()
-	return entryOf[V](c.c, key, out, c.c.m.clock.now())
+	e, err := entryOf[V](c.c, key, out, c.c.m.clock.now())
+	if err != nil {
+		return c.again(ctx, key, opts, out.value, err)
+	}
+	return e, nil
 }
 
 // entryOf is what a caller at now is told of out.
@@ -220,6 +248,11 @@ func (c *Cache[V]) GetMany(ctx context.Context, keys []string, opts ...ReadOptio
 			var v V
 			if v, err = decoded[V](c.c, r.out.value); err == nil {
 				out[key] = v
+				continue
+			}
+			var e Entry[V]
+			if e, err = c.again(ctx, key, opts, r.out.value, err); err == nil {
+				out[key] = e.Value
 				continue
 			}
 		}

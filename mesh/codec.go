@@ -3,8 +3,7 @@ package mesh
 import (
 	"bytes"
 	"fmt"
-
-	"github.com/fxamacker/cbor/v2"
+	"reflect"
 )
 
 // Codec turns values into bytes and back. It has the shape of encoding/json's
@@ -15,15 +14,6 @@ type Codec interface {
 	Marshal(v any) ([]byte, error)
 	Unmarshal(data []byte, v any) error
 }
-
-// CBOR is the default codec for types other than []byte and string: RFC 8949,
-// structs by field name.
-var CBOR Codec = cborCodec{}
-
-type cborCodec struct{}
-
-func (cborCodec) Marshal(v any) ([]byte, error)      { return cbor.Marshal(v) }
-func (cborCodec) Unmarshal(data []byte, v any) error { return cbor.Unmarshal(data, v) }
 
 // coder encodes and decodes the values of one cache. V is known here alone:
 // the rest of the package handles bytes and opaque decoded values.
@@ -66,7 +56,7 @@ func newCoder[V any](c Codec) coder {
 			defer recovered("Unmarshal", &err)
 			var v V
 			if err := c.Unmarshal(data, &v); err != nil {
-				return nil, fmt.Errorf("mesh: decode %T: %w", v, err)
+				return nil, fmt.Errorf("mesh: decode %v: %w", reflect.TypeFor[V](), err)
 			}
 			return v, nil
 		},

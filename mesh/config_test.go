@@ -135,6 +135,7 @@ var refusedOptions = []struct {
 	{mesh.Options{MaxIsolation: -1}, []string{"Options.MaxIsolation"}},
 	{mesh.Options{BatchLimit: -1}, []string{"Options.BatchLimit"}},
 	{mesh.Options{BatchWindow: time.Hour}, []string{"Options.BatchWindow"}},
+	{mesh.Options{Observer: (*listener)(nil)}, []string{"Options.Observer", "nil *mesh_test.listener"}},
 	{mesh.Options{MaxBytes: -1, TTL: -1}, []string{"Options.MaxBytes", "Options.TTL"}},
 }
 

@@ -53,8 +53,9 @@ type core struct {
 	opened     chan struct{}
 	openedOnce sync.Once
 
-	stats cacheCounters
-	shut  atomic.Bool // closed for callers here; questions of others may still be answered
+	stats       cacheCounters
+	undecodable atomic.Bool // the log has been told of such a value
+	shut        atomic.Bool // closed for callers here; questions of others may still be answered
 }
 
 // erased is the cache's loader without its type.

@@ -81,7 +81,11 @@ func TestNoStoreAnswersAndKeepsNothing(t *testing.T) {
 		time.Sleep(11 * time.Second)
 		l.origin.items(func(_ loader.Request[string], _ int, item *loader.Item[string]) { item.NoStore = true })
 		for n := 2; n < 5; n++ {
-			is(t, l.look(l.caller), l.nth(n), mesh.Bypass, false)
+			e := l.look(l.caller)
+			is(t, e, l.nth(n), mesh.Bypass, false)
+			if e.TTL > 0 {
+				t.Errorf("it may be kept for %v", e.TTL)
+			}
 		}
 		if p := l.origin.lastPrev(); p != nil {
 			t.Errorf("the value before is held still: %+v", p)

@@ -117,7 +117,7 @@ func (c *core) answerGet(msg *nats.Msg) {
 	reply.Data = v.Data
 	reply.Header.Set(HeaderAge, seconds(max(0, left(now, v.Began))))
 	if v.Expires != forever {
-		reply.Header.Set(HeaderTTL, seconds(left(v.Expires, now)))
+		reply.Header.Set(HeaderTTL, seconds(max(0, left(v.Expires, now))))
 	}
 	reply.Header.Set(HeaderSource, out.source.String())
 	reply.Header.Set(HeaderOwner, v.Owner)

@@ -130,7 +130,7 @@ func (c *core) loads(ctx context.Context, cancel context.CancelFunc, ls []*loadi
 	// Not by the end of ctx, which comes when all have left: somebody may wait again.
 	overdue := time.AfterFunc(time.Until(deadline), func() {
 		for _, l := range ls {
-			l.fail(&LoadError{Key: l.f.Key(), Member: c.m.cfg.ID, Err: fmt.Errorf("%w (%v)", errLoadTimeout, c.opts.LoadTimeout)})
+			l.fail(&LoadError{Key: l.f.Key(), Member: c.m.cfg.ID, Err: c.tooLong()})
 		}
 	})
 	defer overdue.Stop()
@@ -140,17 +140,20 @@ func (c *core) loads(ctx context.Context, cancel context.CancelFunc, ls []*loadi
 	}
 	c.stats.loads.Add(1)
 	c.stats.keysLoaded.Add(uint64(len(ls)))
-	if o := c.opts.Observer; o != nil {
-		ctx, ended = o.Load(ctx, loadEvent(c, ls))
+	bound := ctx
+	if c.opts.Observer != nil {
+		ctx, ended = c.tellLoad(ctx, loadEvent(c, ls))
 	}
 	if len(ls) == 1 {
 		item, err := c.loader.one(ctx, ls[0].f.Key(), ls[0].prev)
+		err = c.inTime(bound, err)
 		ended(err)
 		c.logPanic(ls, err)
 		ls[0].landed(item, err)
 		return
 	}
 	items, err := c.loader.many(ctx, ls)
+	err = c.inTime(bound, err)
 	ended(err)
 	c.logPanic(ls, err)
 	var keys *KeysError
@@ -174,17 +177,16 @@ func (c *core) loads(ctx context.Context, cancel context.CancelFunc, ls []*loadi
 	}
 }
 
-func loadEvent(c *core, ls []*loading) LoadEvent {
-	e := LoadEvent{Cache: c.name, Background: true}
-	for _, l := range ls {
-		e.Keys = append(e.Keys, l.f.Key())
-		e.Background = e.Background && l.f.Pinned() && l.f.Waiters() == 0
-		if e.Trace == "" {
-			e.Trace = l.trace
-		}
+// inTime is err, or the error of a load that took too long where err says no more than that.
+func (c *core) inTime(ctx context.Context, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return c.tooLong()
 	}
-	return e
+	return err
 }
+
+// tooLong is the error of a load that took too long.
+func (c *core) tooLong() error { return fmt.Errorf("%w (%v)", errLoadTimeout, c.opts.LoadTimeout) }
 
 // begins notes that the loader is called now. It may go on when nobody waits any more; who comes then
 // waits for what it brings.
@@ -222,6 +224,7 @@ func (l *loading) landed(item loadedItem, err error) {
 		}
 	default:
 		source = Bypass
+		v.Expires, v.Until = v.Began, v.Began // nobody else is to keep it for long either
 		l.dropHeld()
 	}
 	l.f.Land(outcome{value: v, source: source}, nil)

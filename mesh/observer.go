@@ -12,7 +12,7 @@ type Observer interface {
 	// Read is told of each read that a caller here has made, when it has ended. ctx is the caller's.
 	Read(ctx context.Context, e ReadEvent)
 	// Load is told of a load that begins on this member. The context that it returns goes to the
-	// loader; end is called when the load has ended.
+	// loader; end is called when the load has ended. nil: ctx as it is, and nothing.
 	Load(ctx context.Context, e LoadEvent) (_ context.Context, end func(err error))
 	// Invalidate is told of an invalidation that a caller here has made, when it has ended.
 	Invalidate(ctx context.Context, e InvalidateEvent)
@@ -39,7 +39,7 @@ type LoadEvent struct {
 	Trace      string   // the traceparent of the read that it was begun for, "" if unknown
 }
 
-// InvalidateEvent is an invalidation that has ended. One of Keys, Tags and All is set.
+// InvalidateEvent is an invalidation that has ended. At most one of Keys, Tags and All is set.
 type InvalidateEvent struct {
 	Cache string
 	Keys  []string
@@ -98,4 +98,29 @@ func boundTrace(s string) string {
 		return ""
 	}
 	return s
+}
+
+// tellLoad tells the observer of a load that begins. One that gives no context or end is
+// as if it had not been asked for them.
+func (c *core) tellLoad(ctx context.Context, e LoadEvent) (context.Context, func(error)) {
+	theirs, end := c.opts.Observer.Load(ctx, e)
+	if theirs != nil {
+		ctx = theirs
+	}
+	if end == nil {
+		end = func(error) {}
+	}
+	return ctx, end
+}
+
+func loadEvent(c *core, ls []*loading) LoadEvent {
+	e := LoadEvent{Cache: c.name, Background: true}
+	for _, l := range ls {
+		e.Keys = append(e.Keys, l.f.Key())
+		e.Background = e.Background && l.f.Pinned() && l.f.Waiters() == 0
+		if e.Trace == "" {
+			e.Trace = l.trace
+		}
+	}
+	return e
 }

@@ -25,8 +25,9 @@ const (
 	DefaultBatchWindow         = time.Millisecond
 )
 
-// Options says how a cache keeps and loads. The zero value works. Members may
-// open one cache with different options: the owner's decide about a value.
+// Options says how a cache keeps and loads. The zero value works. Durations are 1ms at least
+// where they are not 0. Members may open one cache with different options: the owner's decide
+// about a value.
 type Options struct {
 	// MaxBytes is the memory for owned values, at least 64 KiB. Default 64 MiB.
 	// A value larger than a quarter of it is answered and never kept. Of types
@@ -87,7 +88,7 @@ type Options struct {
 	// BatchLimit is the most keys in one LoadMany of a BatchLoader. Default 256.
 	BatchLimit int
 	// BatchWindow is how long a lone miss waits for company before LoadMany.
-	// Default 1ms; negative: not at all. Loaders that are no BatchLoader never wait.
+	// Default 1ms, at most 1s; negative: not at all. Loaders that are no BatchLoader never wait.
 	BatchWindow time.Duration
 	// Observer is told of reads, loads and invalidations; nil: nobody.
 	Observer Observer
@@ -191,6 +192,9 @@ func (o Options) withDefaults() (Options, error) {
 		o.MaxValueBytes = DefaultMaxValueBytes
 	case o.MaxValueBytes < 0 || o.MaxValueBytes > most:
 		bad("MaxValueBytes", "is %d: it must be 1 to %d", o.MaxValueBytes, most)
+	}
+	if o.Observer != nil && isNil(o.Observer) {
+		bad("Observer", "is a nil %T: leave it out for none", o.Observer)
 	}
 	return o, errors.Join(errs...)
 }
