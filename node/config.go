@@ -141,6 +141,9 @@ func (c Config) check() error {
 		}
 		names[spec.Name] = true
 	}
+	if c.MemoryLimit < 0 && c.MemoryLimit != NoMemoryLimit {
+		return configErrorf("memory limit %d: it must be positive, 0 for the default or %d for none", c.MemoryLimit, NoMemoryLimit)
+	}
 	if budget := c.budget(); c.MemoryLimit > 0 && c.MemoryLimit < budget {
 		return configErrorf("memory limit %s: it must be at least the %s that the caches may take (bytes and replica-bytes of each), and better half as much again",
 			formatSize(c.MemoryLimit), formatSize(budget))

@@ -25,6 +25,7 @@ func TestABadConfigIsRefusedBeforeAnythingStarts(t *testing.T) {
 		"weight":      {Config{Weight: 101}, "weight 101: it must be 1 to 100"},
 		"heartbeat":   {Config{Heartbeat: time.Millisecond}, "heartbeat 1ms: it must be 10ms to 1m"},
 		"lease":       {Config{Heartbeat: time.Second, Lease: 2 * time.Second}, "lease 2s: it must be at least three heartbeats"},
+		"memory":      {Config{MemoryLimit: -2}, "memory limit -2: it must be positive, 0"},
 		"long lease":  {Config{Lease: time.Hour}, "lease 1h0m0s: it must be at most 10m0s"},
 		"short lease": {Config{Lease: time.Second}, "which are 3s"},
 		"creds":       {Config{Creds: filepath.Join(t.TempDir(), "none")}, "credentials:"},
@@ -137,4 +138,11 @@ func freeAddr(t *testing.T) string {
 	}
 	defer l.Close()
 	return l.Addr().String()
+}
+
+func TestStartNeedsAContext(t *testing.T) {
+	var none context.Context
+	if n, err := Start(none, Config{}); n != nil || err == nil || !strings.Contains(err.Error(), "the context is nil") {
+		t.Errorf("%v, %v", n, err)
+	}
 }

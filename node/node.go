@@ -45,6 +45,9 @@ type Node struct {
 // origins and the mesh can judge), ErrNoNATS, ErrAddrInUse, mesh.ErrIDTaken, or what NATS and
 // the mesh gave as their reason.
 func Start(ctx context.Context, cfg Config) (*Node, error) {
+	if ctx == nil {
+		return nil, errors.New("node: the context is nil: use context.Background() for none")
+	}
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err

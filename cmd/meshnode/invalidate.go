@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,9 @@ before.`,
 		Example: `  meshnode invalidate docs README.md guide/intro.md`,
 		Args:    args(cobra.MinimumNArgs(2), "CACHE and one KEY or more"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, keys := args[0], args[1:]
+			name, keys := args[0], slices.Clone(args[1:])
+			slices.Sort(keys)
+			keys = slices.Compact(keys)
 			return visit(cmd.Context(), conn, timeout, func(ctx context.Context, v visitor) error {
 				cache, err := v.open(name)
 				if err != nil {

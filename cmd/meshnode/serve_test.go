@@ -144,7 +144,7 @@ func TestServeGetInvalidateMembersStats(t *testing.T) {
 
 	write("a.txt", "two")
 	want(on("get", "docs", "a.txt", "-v"), exitOK, "one", "source owner")
-	want(on("invalidate", "docs", "a.txt", "b c.txt"), exitOK, "invalidated 2 keys on 2 members\n")
+	want(on("invalidate", "docs", "a.txt", "b c.txt", "a.txt"), exitOK, "invalidated 2 keys on 2 members\n")
 	want(on("get", "docs", "a.txt"), exitOK, "two")
 	write("a.txt", "three")
 	want(on("get", "docs", "a.txt"), exitOK, "two")

@@ -2,8 +2,9 @@
 //
 // An Observer makes a span of each read whose caller is being traced, of each
 // load, and of each invalidation. The traceparent of a read travels with its question,
-// so that the load which the owner makes for it, in another process, is a child of
-// the reader's span; reads that share the load have a span each and no child.
+// so that the load which the owner makes for it, in another process, is in the same trace:
+// a child of the span that the caller read in, beside the read's own. Reads that share the
+// load have a span each, and no load beside it.
 //
 //	users, err := mesh.NewCache(m, "users", from, mesh.Options{Observer: otelmesh.New(otelmesh.Options{})})
 //
@@ -49,8 +50,8 @@ const (
 type Options struct {
 	// TracerProvider makes the spans. Default: OpenTelemetry's global one.
 	TracerProvider trace.TracerProvider
-	// Keys puts keys on the spans of reads and of loads of one key. They may be
-	// secrets, and arbitrary bytes. Default: not.
+	// Keys puts keys on the spans of reads, and of loads and invalidations of one
+	// key. They may be secrets, and arbitrary bytes. Default: not.
 	Keys bool
 }
 
@@ -100,7 +101,7 @@ func (o *Observer) Read(ctx context.Context, e mesh.ReadEvent) {
 	o.past(ctx, SpanRead, e.Took, e.Err, attrs)
 }
 
-// Load makes a span of a load, beneath the read that it is for, wherever that was made.
+// Load makes a span of a load, beneath the one that the caller whom it is for read in, wherever that was.
 func (o *Observer) Load(ctx context.Context, e mesh.LoadEvent) (context.Context, func(error)) {
 	if e.Trace != "" {
 		ctx = traceContext.Extract(ctx, propagation.MapCarrier{traceparent: e.Trace})
