@@ -226,7 +226,7 @@ func (f *Flight[T]) Pinned() bool {
 }
 
 // Pin lets the flight go on without waiters, for a load in the background. It
-// does not revive one that was abandoned before.
+// does not revive one that was abandoned before, but one that lingers can be resumed for it.
 func (f *Flight[T]) Pin() {
 	f.home.mu.Lock()
 	defer f.home.mu.Unlock()
@@ -243,16 +243,16 @@ func (f *Flight[T]) Linger() {
 	f.lingers = true
 }
 
-// Resume reports whether somebody waits for the flight that had been abandoned. Then it is
-// so no longer: it has a new Context, for work that begins anew. Else nobody joins it from
-// now on. Only the leader calls it.
+// Resume reports whether the flight had been abandoned and is wanted again: somebody waits for
+// it, or has pinned it. Then it is abandoned no longer: it has a new Context, for work that
+// begins anew. Else nobody joins it from now on. Only the leader calls it.
 func (f *Flight[T]) Resume() bool {
 	f.home.mu.Lock()
 	defer f.home.mu.Unlock()
 	if !f.abandoned || f.landed {
 		return false
 	}
-	if f.waiters == 0 {
+	if f.waiters == 0 && !f.pinned {
 		f.home.detach(f)
 		return false
 	}

@@ -292,8 +292,8 @@ func (c *Cache[V]) Invalidate(ctx context.Context, keys ...string) error {
 
 // InvalidateTags drops, on every member, the values whose item carries one of tags. It is Invalidate
 // in all else, for loads under way too: what tags they will carry nobody knows yet, so that whoever
-// asks from then on is not given what they bring, whatever key it is, but waits for a load that began
-// later. Its cost does not depend on how many values there are. A tag has 1 to 1,024 bytes.
+// asks while they go on does not join them, whatever key it is, but waits for a load that began
+// later; what they bring is kept unless it carries one of tags. Its cost does not depend on how many values there are. A tag has 1 to 1,024 bytes.
 func (c *Cache[V]) InvalidateTags(ctx context.Context, tags ...string) error {
 	if err := c.alive(); err != nil {
 		return err

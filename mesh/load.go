@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -64,7 +65,7 @@ func (c *core) launch(ls []*loading) {
 	waited.Store(int64(len(ls)))
 	for _, l := range ls {
 		context.AfterFunc(l.f.Context(), func() {
-			if waited.Add(-1) == 0 {
+			if waited.Add(-1) == 0 && !slices.ContainsFunc(ls, (*loading).wanted) {
 				cancel()
 			}
 		})
@@ -149,7 +150,7 @@ func (c *core) loads(ctx context.Context, cancel context.CancelFunc, ls []*loadi
 		err = c.inTime(bound, err)
 		ended(err)
 		c.logPanic(ls, err)
-		ls[0].landed(item, err)
+		ls[0].landed(bound, item, err)
 		return
 	}
 	items, err := c.loader.many(ctx, ls)
@@ -159,7 +160,7 @@ func (c *core) loads(ctx context.Context, cancel context.CancelFunc, ls []*loadi
 	var keys *KeysError
 	if err != nil && !errors.As(err, &keys) {
 		for _, l := range ls {
-			l.landed(loadedItem{}, err)
+			l.landed(bound, loadedItem{}, err)
 		}
 		return
 	}
@@ -173,7 +174,7 @@ func (c *core) loads(ctx context.Context, cancel context.CancelFunc, ls []*loadi
 		if err == nil && !found {
 			err = ErrNotFound
 		}
-		l.landed(item, err)
+		l.landed(bound, item, err)
 	}
 }
 
@@ -195,8 +196,11 @@ func (l *loading) begins() {
 	l.f.Linger()
 }
 
-// landed ends the flight with what the loader gave.
-func (l *loading) landed(item loadedItem, err error) {
+// wanted reports whether somebody waits for what it brings, who may have come after all others had left.
+func (l *loading) wanted() bool { return l.f.Attached() && l.f.Waiters() > 0 }
+
+// landed ends the flight with what the loader gave, which was called under ctx.
+func (l *loading) landed(ctx context.Context, item loadedItem, err error) {
 	c, key := l.c, l.f.Key()
 	var v *storeValue
 	var keep bool
@@ -204,12 +208,8 @@ func (l *loading) landed(item loadedItem, err error) {
 		v, keep, err = l.value(item)
 	}
 	if err != nil {
-		if l.abandoned() && !errors.Is(err, ErrNotFound) {
-			if l.f.Resume() { // somebody waits who came after the call had been told to end
-				c.startLoad(l.f, c.store.Begin(key), l.trace)
-				return
-			}
-			l.f.Land(outcome{}, err)
+		if errors.Is(ctx.Err(), context.Canceled) && l.abandoned() && !errors.Is(err, ErrNotFound) {
+			l.resume(err)
 			return
 		}
 		c.stats.loadErrors.Add(1)
@@ -228,6 +228,21 @@ func (l *loading) landed(item loadedItem, err error) {
 		l.dropHeld()
 	}
 	l.f.Land(outcome{value: v, source: source}, nil)
+}
+
+// resume begins anew for those who have come after the call had been told to end; if nobody has,
+// the flight ends with err.
+func (l *loading) resume(err error) {
+	c, f := l.c, l.f
+	switch {
+	case !f.Resume():
+		f.Land(outcome{}, err)
+	case f.Attached():
+		c.startLoad(f, c.store.Begin(f.Key()), l.trace)
+	default: // an invalidation or a Set has been since then, and there may be a newer flight or value
+		newer := c.own(f.Key(), &readOptions{trace: l.trace})
+		f.OnAbandon(newer.Then(func(out outcome, err error) { f.Land(out, err) }))
+	}
 }
 
 // abandoned reports whether the load was cancelled because nobody waits for it any more:

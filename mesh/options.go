@@ -70,7 +70,8 @@ type Options struct {
 	// steadily is never waited for. Default 0: off.
 	RefreshAhead float64
 
-	// LoadTimeout bounds a load. Default 30s.
+	// LoadTimeout bounds a load. Who asks while one that was given up has not returned waits
+	// for that as well. Default 30s.
 	LoadTimeout time.Duration
 	// MaxLoads is how many loads run at once on this member for this cache.
 	// More wait for their turn, and fail with ErrOverloaded at their deadline. Once

@@ -50,9 +50,7 @@ func (c *core) renew(key string, v *storeValue, now int64, trace string) {
 		return
 	}
 	f, lead := c.owns.Join(key)
-	if lead {
-		f.Pin()
-	}
+	f.Pin()   // another's, too, who may leave
 	f.Leave() // before the load begins: nobody waits for it
 	if lead {
 		c.stats.refreshes.Add(1)
