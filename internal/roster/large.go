@@ -104,11 +104,15 @@ func (r *Roster) lease() time.Duration {
 }
 
 // spacing is the time to the next heartbeat to a peer: less where its lease, which
-// our heartbeats renew, is short; and up to a fifth less at random, so that they spread.
+// our heartbeats renew, is short, and where it is late; and up to a fifth less at random,
+// so that they spread.
 func (r *Roster) spacing(p *peer) int64 {
 	every := r.pace()
 	if p.waits {
 		every = min(every, max(p.lease/3, minLease))
+	}
+	if r.late(p) {
+		every /= 2
 	}
 	return int64(every) - int64(mix(p.mark+r.seq)%uint64(every/5+1))
 }
@@ -168,6 +172,14 @@ func (r *Roster) pressing(p *peer) bool {
 	return false
 }
 
+// late reports whether the peer's echo is overdue, although its lease has not ended. Echoes
+// come in each member's turn, two paces apart at most: later than that something was lost,
+// and few are left before the lease ends. So our heartbeats, a few more of them, ask for one
+// at once. A dead member costs no more than that: nobody waits for it, or it would be tested.
+func (r *Roster) late(p *peer) bool {
+	return p.waits && r.now-p.heard > int64(p.lease)*5/8
+}
+
 // press has those asked again, every heartbeat, for whom something waits.
 func (r *Roster) press() {
 	for _, p := range r.order {
@@ -182,7 +194,7 @@ func (r *Roster) speak() {
 	for _, p := range r.order {
 		due := r.now >= p.due
 		if due || p.answer && r.now >= p.sentAt+int64(minGap) {
-			r.asking = due && r.pressing(p) // an answer asks for none
+			r.asking = due && (r.pressing(p) || r.late(p)) // an answer asks for none
 			r.beat(p.ID)
 			p.answer, p.sentAt, p.due = false, r.now, r.now+r.spacing(p)
 		}

@@ -243,6 +243,43 @@ func TestAnInvalidationInALargeMeshWaitsALeaseForTheDead(t *testing.T) {
 	f.until(t, 10*time.Second, "Join returns although members list a dead one", func() bool { return late.joined > 0 })
 }
 
+// Heartbeats are rare in a large mesh: that three of those between two members are lost is
+// no reason for one to evict the other.
+func TestThreeLostHeartbeatsEvictNobodyInALargeMesh(t *testing.T) {
+	f := meshOf(t, 10, Large{From: 5, Pace: 500 * time.Millisecond})
+	f.run(time.Minute)
+	for i := range 10 {
+		a, b := f.hosts[i].Self(), f.hosts[(i+3)%10].Self()
+		from, lost := 0, 0
+		f.cut = func(to *ship, body any) bool {
+			beat, ok := body.(*Beat)
+			if !ok {
+				return false
+			}
+			cut := false
+			switch {
+			case beat.From == b && to.Self() == a: // its next two
+				from++
+				cut = from <= 2
+			case beat.From == a && to.Self() == b: // and what would have echoed the third
+				cut = from >= 3 && lost < 3
+			}
+			if cut {
+				lost++
+			}
+			return cut
+		}
+		for range 250 {
+			if f.run(100 * time.Millisecond); !f.byID[b.ID].Counts(f.now, a) {
+				t.Fatalf("%s has evicted %s after %d lost heartbeats", b.ID, a.ID, lost)
+			}
+		}
+		if lost != 3 {
+			t.Fatalf("%d heartbeats were lost", lost)
+		}
+	}
+}
+
 // Some tell a joiner of everybody. It does not join before it has heard one of them:
 // it would know of nobody whose answer was lost.
 func TestAJoinerOfALargeMeshWaitsForAList(t *testing.T) {
