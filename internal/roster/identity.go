@@ -28,6 +28,7 @@ func (r *Roster) admit(b *Beat) *peer {
 	if n != nil && (b.From.Inc < n.inc || n.gone && b.From.Inc == n.inc) {
 		if b.From.Inc < n.inc {
 			r.tellOlder(n, b.From)
+			r.learnsOfItself(b) // it may take this member for older just so, and neither would ever hear the other
 		}
 		return nil
 	}

@@ -156,6 +156,28 @@ func TestAMemberThatHearsOfANewerInstanceOfItselfStartsAnew(t *testing.T) {
 	}
 }
 
+// While they were parted each has heard of a newer instance of the other's ID, which is no more:
+// each is an older incarnation to the other, and must still learn of that from the other.
+func TestTwoThatAreOlderToEachOtherBothStartAnew(t *testing.T) {
+	n, hosts := trio(t)
+	a, b, c := hosts[0], hosts[1], hosts[2]
+	n.cut = func(from, to *testHost, _ any) bool { return from != c && to != c }
+	n.run(2 * testLease)
+	newer := func(id string) *Beat {
+		return &Beat{From: Instance{ID: id, Inc: 4<<32 | 77}, Nonce: 77, Seq: 1, Heartbeat: testHeartbeat, Lease: testLease}
+	}
+	a.take(a.Receive(n.now, "b", newer("b")))
+	b.take(b.Receive(n.now, "a", newer("a")))
+	n.run(testLease)
+	if a.counts("a", "b", "c") || b.counts("a", "b", "c") {
+		t.Fatal("not parted")
+	}
+	n.cut = func(_, _ *testHost, _ any) bool { return false }
+	n.until(testLease+2*testHeartbeat, "all count all", func() bool {
+		return a.counts("a", "b", "c") && b.counts("a", "b", "c") && c.counts("a", "b", "c")
+	})
+}
+
 func TestMembersOfAnotherHashAreIgnoredWithOneLine(t *testing.T) {
 	n, hosts := trio(t)
 	n.add("d", 4, func(c *Config) { c.Hash = 9 })

@@ -39,6 +39,7 @@ type world struct {
 	slots    []*process // the running or last process of each slot
 	cut      map[[2]int]bool
 	loss     float64
+	healed   bool // links are whole, and no message is late any more
 	tracing  bool
 	trace    []string
 	check    *checker
@@ -83,7 +84,7 @@ func (w *world) carry(from *process, slot int, do func(*process), silent func())
 	}
 	for range copies {
 		d := ms/5 + w.upTo(2*ms)
-		if w.Faults && w.chance(0.03) {
+		if w.Faults && !w.healed && w.chance(0.03) {
 			d += w.upTo(maxDelay)
 		}
 		w.after(d, func() {

@@ -113,9 +113,10 @@ func (w *world) sever(i, j int, d int64) {
 	}
 }
 
-// heal makes everything whole again: what is wrong afterwards is wrong for good.
+// heal makes everything whole again: what is wrong afterwards is wrong for good. Messages
+// come in time, too: a few that are late in a row are reason enough to evict their sender.
 func (w *world) heal() {
-	w.cut, w.loss = map[[2]int]bool{}, 0
+	w.cut, w.loss, w.healed = map[[2]int]bool{}, 0, true
 	live := map[string]bool{}
 	for _, p := range w.slots {
 		p.cont()
