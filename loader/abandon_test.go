@@ -95,7 +95,7 @@ func TestAFlightKeepsNothingOfThoseWhoLeft(t *testing.T) {
 func TestAFlightThatLingersIsJoinedAfterItWasAbandoned(t *testing.T) {
 	var g Flights[int]
 	f, _ := g.Join("a")
-	f.Linger()
+	f.Linger(nil)
 	ctx := f.Context()
 	f.Leave()
 	if context.Cause(ctx) != ErrAbandoned {
@@ -117,7 +117,7 @@ func TestAFlightThatLingersIsJoinedAfterItWasAbandoned(t *testing.T) {
 func TestAFlightThatLingersIsResumedForThoseWhoWait(t *testing.T) {
 	var g Flights[int]
 	f, _ := g.Join("a")
-	f.Linger()
+	f.Linger(nil)
 	if f.Resume() {
 		t.Fatal("resumed, and it was not abandoned")
 	}
@@ -143,12 +143,42 @@ func TestAFlightThatLingersIsResumedForThoseWhoWait(t *testing.T) {
 func TestNobodyJoinsAFlightThatNobodyResumed(t *testing.T) {
 	var g Flights[int]
 	f, _ := g.Join("a")
-	f.Linger()
+	f.Linger(nil)
 	f.Leave()
 	if f.Resume() {
 		t.Fatal("resumed for nobody")
 	}
 	if _, lead := g.Join("a"); !lead {
 		t.Error("joined after that")
+	}
+}
+
+func TestWhoComesToALingeringFlightAndLeavesIsToldOfEachTime(t *testing.T) {
+	var g Flights[int]
+	f, _ := g.Join("a")
+	idle := 0
+	f.Linger(func() { idle++ })
+	g.Join("a")
+	f.Leave()
+	f.Leave() // its context tells that
+	for want := range 3 {
+		if idle != want {
+			t.Fatalf("told %d times, want %d", idle, want)
+		}
+		g.Join("a")
+		g.Join("a")
+		f.Leave()
+		if idle != want {
+			t.Fatal("told while somebody waits")
+		}
+		f.Leave()
+	}
+	g.Join("a")
+	if !f.Resume() {
+		t.Fatal("not resumed")
+	}
+	f.Leave()
+	if idle != 3 {
+		t.Errorf("told %d times: it lingers no more", idle)
 	}
 }

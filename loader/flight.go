@@ -53,6 +53,8 @@ type Flight[T any] struct {
 
 	// onAbandon is called when the last waiter leaves.
 	onAbandon func()
+	// onIdle is called when the last waiter leaves again: see Linger.
+	onIdle func()
 
 	// ctx exists only if it was asked for: many flights need none.
 	ctx    context.Context
@@ -177,7 +179,14 @@ func (f *Flight[T]) leave() bool {
 	}
 	f.waiters--
 	if f.waiters > 0 || f.pinned || f.abandoned {
+		idle := f.onIdle
+		if f.waiters > 0 || !f.abandoned {
+			idle = nil
+		}
 		f.home.mu.Unlock()
+		if idle != nil {
+			idle()
+		}
 		return true
 	}
 	f.abandoned = true
@@ -237,10 +246,13 @@ func (f *Flight[T]) Pin() {
 // work that may not heed its context, so that those who come and go do not start
 // it over and over beside itself. Who lands such a flight with no more than the end of its
 // context asks Resume first.
-func (f *Flight[T]) Linger() {
+//
+// idle, if not nil, is called when the last of those who came after that leaves, by the
+// goroutine of that waiter, each time: the context, which has ended, cannot tell it.
+func (f *Flight[T]) Linger(idle func()) {
 	f.home.mu.Lock()
 	defer f.home.mu.Unlock()
-	f.lingers = true
+	f.lingers, f.onIdle = true, idle
 }
 
 // Resume reports whether the flight had been abandoned and is wanted again: somebody waits for
@@ -256,7 +268,7 @@ func (f *Flight[T]) Resume() bool {
 		f.home.detach(f)
 		return false
 	}
-	f.abandoned, f.lingers = false, false
+	f.abandoned, f.lingers, f.onIdle = false, false, nil
 	f.ctx, f.cancel = nil, nil
 	return true
 }
@@ -292,7 +304,7 @@ func (f *Flight[T]) Land(value T, err error) bool {
 	f.value, f.err = value, err
 	f.home.detach(f)
 	taken, shared, calls, cancel := f.taken, f.shared, f.calls, f.cancel
-	f.calls, f.onAbandon, f.gone = nil, nil, 0
+	f.calls, f.onAbandon, f.onIdle, f.gone = nil, nil, nil, 0
 	f.home.mu.Unlock()
 
 	// Outside the lock from here on, so that calls may use any flight. They come first: what

@@ -129,12 +129,14 @@ func (g *Flights[T]) LandAll(value T, err error) {
 		s.mu.Lock()
 		s.flights.clear(func(f *Flight[T]) {
 			f.attached.Store(false)
+			f.users.Add(1) // until it is landed here: its memory serves no other before
 			all = append(all, f)
 		})
 		s.mu.Unlock()
 	}
 	for _, f := range all {
 		f.Land(value, err)
+		f.Done()
 	}
 }
 

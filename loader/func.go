@@ -52,8 +52,8 @@ func (f manyFunc[V]) Load(ctx context.Context, req Request[V]) (Item[V], error) 
 		if !errors.As(err, &some) {
 			return Item[V]{}, err
 		}
-		if err := some.Errs[req.Key]; err != nil {
-			return Item[V]{}, err
+		if some != nil && some.Errs[req.Key] != nil {
+			return Item[V]{}, some.Errs[req.Key]
 		}
 	}
 	v, found := values[req.Key]

@@ -138,3 +138,17 @@ func TestAKeysErrorUnwrapsToItsErrors(t *testing.T) {
 		t.Errorf("errors.Is is wrong about %v", err)
 	}
 }
+
+func TestANilKeysErrorFailsNoKey(t *testing.T) {
+	l := OfMany(func(_ context.Context, keys []string) (map[string]int, error) {
+		var none *KeysError
+		return map[string]int{"a": 1}, none
+	})
+	item, err := l.Load(t.Context(), Request[int]{Key: "a"})
+	if item.Value != 1 || err != nil {
+		t.Errorf("a: %d, %v", item.Value, err)
+	}
+	if _, err := l.Load(t.Context(), Request[int]{Key: "b"}); err != ErrNotFound {
+		t.Errorf("b: %v", err)
+	}
+}

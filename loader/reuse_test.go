@@ -2,6 +2,7 @@ package loader
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -113,4 +114,31 @@ func TestNobodyGetsTheResultOfAnotherKey(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+func TestLandAllKeepsWhatItIsAboutToLandFromServingAgain(t *testing.T) {
+	closed := errors.New("closed")
+	for range 100 { // a pool may lose what is put there
+		var g Flights[string]
+		a, _ := g.Join("a")
+		b, _ := g.Join("b")
+		var c *Flight[string]
+		first := func(other *Flight[string]) func(string, error) { // of the two: then the other ends by itself
+			return func(string, error) {
+				if c == nil {
+					c = other
+					other.Land("value", nil)
+					other.Done()
+					other.Done()
+					c, _ = g.Join("c")
+				}
+			}
+		}
+		a.Then(first(b))
+		b.Then(first(a))
+		g.LandAll("", closed)
+		if c == nil || !c.Land("mine", nil) {
+			t.Fatal("a flight that began later was landed, too")
+		}
+	}
 }

@@ -28,7 +28,7 @@ func (m *Mesh) onAnswer(msg *nats.Msg) {
 	}
 	if m.answer.To == m.host.inc() {
 		if l := m.asked(sender); l != nil {
-			l.accept(&m.answer, values)
+			l.accept(&m.answer, values, len(msg.Data))
 		}
 	}
 }
@@ -42,12 +42,11 @@ type ended struct {
 	trip   time.Duration
 }
 
-// accept ends the calls that an answer answers.
-func (l *link) accept(a *wire.Answer, values []byte) {
+// accept ends the calls that an answer of so many bytes answers.
+func (l *link) accept(a *wire.Answer, values []byte, size int) {
 	now := l.m.clock.now()
 	l.m.heard.Store(now)
 	over := l.m.ended[:0]
-	total := len(values)
 	takeOvers, refused, answered := false, false, 0
 	l.mu.Lock()
 	l.refused = 0
@@ -85,7 +84,7 @@ func (l *link) accept(a *wire.Answer, values []byte) {
 		e := ended{k: k, result: res, trip: max(0, time.Duration(now-k.sent)-fromMicros(res.Spent))}
 		switch res.Status {
 		case wire.Value:
-			e.data, e.shared = value, len(value)*aliasShare < total
+			e.data, e.shared = value, len(value)*aliasShare < size
 			if k.core != nil && int64(len(value)) > k.core.opts.MaxValueBytes {
 				res.Status, e.data = wire.TooLarge, nil
 				res.Error = tooLarge(int64(len(value)), k.key, k.core.opts.MaxValueBytes)

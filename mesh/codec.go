@@ -50,7 +50,7 @@ func newCoder[V any](c Codec) coder {
 			if err != nil {
 				return nil, fmt.Errorf("mesh: encode %T: %w", v, err)
 			}
-			return data, nil
+			return tight(data), nil
 		},
 		decode: func(data []byte) (_ any, err error) {
 			defer recovered("Unmarshal", &err)

@@ -20,3 +20,17 @@ func TestASmallPartOfALargeBufferIsCopiedOut(t *testing.T) {
 		}
 	}
 }
+
+type roomy struct{ Codec }
+
+func (r roomy) Marshal(v any) ([]byte, error) {
+	b, err := r.Codec.Marshal(v)
+	return append(make([]byte, 0, 8<<10), b...), err // as a buffer does that has been grown
+}
+
+func TestWhatACodecLeavesRoomInIsCopiedOut(t *testing.T) {
+	data, err := newCoder[int](roomy{CBOR}).encode(7)
+	if err != nil || len(data) == 0 || cap(data) > 128 {
+		t.Errorf("%d of %d bytes are kept, %v", len(data), cap(data), err)
+	}
+}

@@ -61,19 +61,23 @@ func (c *core) startLoad(f *flight, fill *store.Fill, trace string) {
 // for any of them.
 func (c *core) launch(ls []*loading) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.opts.LoadTimeout)
-	waited := new(atomic.Int64)
+	waited := new(atomic.Int64) // how many of them have not been abandoned
 	waited.Store(int64(len(ls)))
+	idle := func() {
+		if waited.Load() == 0 && !slices.ContainsFunc(ls, (*loading).wanted) {
+			cancel()
+		}
+	}
 	for _, l := range ls {
 		context.AfterFunc(l.f.Context(), func() {
-			if waited.Add(-1) == 0 && !slices.ContainsFunc(ls, (*loading).wanted) {
-				cancel()
-			}
+			waited.Add(-1)
+			idle()
 		})
 	}
 	turn := c.slots.take(c.m.clock.now())
 	if turn == nil {
 		for _, l := range ls {
-			l.begins()
+			l.begins(idle)
 			c.queued.take(l.f)
 		}
 		go c.loads(ctx, cancel, ls)
@@ -89,7 +93,7 @@ func (c *core) launch(ls []*loading) {
 		select {
 		case <-turn.came:
 			for _, l := range ls {
-				l.begins()
+				l.begins(idle)
 				c.queued.started(l.f)
 			}
 			c.loads(ctx, cancel, ls)
@@ -190,10 +194,10 @@ func (c *core) inTime(ctx context.Context, err error) error {
 func (c *core) tooLong() error { return fmt.Errorf("%w (%v)", errLoadTimeout, c.opts.LoadTimeout) }
 
 // begins notes that the loader is called now. It may go on when nobody waits any more; who comes then
-// waits for what it brings.
-func (l *loading) begins() {
+// waits for what it brings. idle is told when they, too, have left.
+func (l *loading) begins(idle func()) {
 	l.f.SetPhase(phaseLoading)
-	l.f.Linger()
+	l.f.Linger(idle)
 }
 
 // wanted reports whether somebody waits for what it brings, who may have come after all others had left.

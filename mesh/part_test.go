@@ -24,7 +24,7 @@ func TestTheNextBatchWaitsForThePartsThatHaveBeenAnnounced(t *testing.T) {
 	}
 	part := func(a wire.Answer) (goes bool) {
 		t.Helper()
-		l.accept(&a, nil)
+		l.accept(&a, nil, 0)
 		goes = !l.gathers(l.sentAt)
 		if got := woken(); got != goes {
 			t.Errorf("the link is woken: %v, and the next batch may go: %v", got, goes)
@@ -52,5 +52,20 @@ func TestTheNextBatchWaitsForThePartsThatHaveBeenAnnounced(t *testing.T) {
 	batch(m.clock.now())
 	if !part(wire.Answer{Batch: 3}) {
 		t.Error("the next batch waits though all has come in one part")
+	}
+}
+
+// A value of a few bytes may come with tags, errors or many other values: the message is not kept for its sake.
+func TestASmallPartOfAMessageIsCopiedOut(t *testing.T) {
+	for size, copied := range map[int]bool{150: false, 20_000: true} {
+		m := &Mesh{clock: newClock(false), host: &host{}}
+		l := &link{m: m, id: "a", wake: make(chan struct{}, 1)}
+		var got []byte
+		l.calls.put(&call{number: 1, done: func(r reply) { got = r.data }})
+		values := make([]byte, 100)
+		l.accept(&wire.Answer{Results: []wire.Result{{Number: 1, Status: wire.Value, Length: 100}}}, values, size)
+		if len(got) != 100 || (&got[0] != &values[0]) != copied {
+			t.Errorf("of a message of %d bytes: %d bytes, copied: want %v", size, len(got), copied)
+		}
 	}
 }

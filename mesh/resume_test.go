@@ -247,3 +247,31 @@ func TestPlacesForLoadsComeBackFromCallersWhoComeAndGo(t *testing.T) {
 		}
 	})
 }
+
+func TestABatchIsToldToEndWhenTheLastLeavesWhoCameLate(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, w *town) {
+		ended := make(chan time.Time, 1)
+		from := loader.OfMany(func(ctx context.Context, _ []string) (map[string]string, error) {
+			<-ctx.Done()
+			ended <- time.Now()
+			return nil, context.Cause(ctx)
+		})
+		c := openOn(w, w.meshes[0], "c", from, mesh.Options{BatchWindow: time.Millisecond})
+		began := time.Now()
+		until := func(d time.Duration) context.Context {
+			ctx, cancel := context.WithDeadline(w.ctx, began.Add(d))
+			t.Cleanup(cancel)
+			return ctx
+		}
+		get(until(100*time.Millisecond), c, "a")
+		get(until(300*time.Millisecond), c, "b")
+		time.Sleep(200 * time.Millisecond)
+		get(until(400*time.Millisecond), c, "a") // whose load had been abandoned
+		if took := (<-ended).Sub(began); took < 400*time.Millisecond || took > 450*time.Millisecond {
+			t.Errorf("nobody waits after 400ms, and it was told to end after %v", took)
+		}
+		if n := c.Stats().Loads; n != 1 {
+			t.Errorf("%d loads", n)
+		}
+	})
+}

@@ -55,6 +55,9 @@ func (g *segment) admit(s *Store, h uint64, v *Value, cost int64, now int64) (n 
 		g.probation.unlink(o, c)
 		g.main.push(o, c)
 	}
+	if v.is(dead) { // a reader has found it void meanwhile, and has had nothing to remove
+		return n
+	}
 	if g.ghosts.take(h) {
 		g.main.push(v, cost)
 	} else {

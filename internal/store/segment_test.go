@@ -304,3 +304,14 @@ func (l *lru) get(k int) bool {
 	}
 	return hit
 }
+
+// A reader finds a value void by its tag once it is in the index, and it may not be in its queue yet.
+func TestAValueThatIsFoundVoidBeforeItIsInAQueueComesToNone(t *testing.T) {
+	s := open(t, Config{OwnedBytes: 1 << 20})
+	v := costing(1 << 10)
+	v.set(dead)
+	s.owned.admit(s, s.hash("k"), v, 1<<10, 1)
+	if n, b := s.owned.probation.entries+s.owned.main.entries, s.owned.probation.bytes+s.owned.main.bytes; n != 0 || b != 0 {
+		t.Errorf("%d values of %d bytes are in the queues, out of reach of all", n, b)
+	}
+}
