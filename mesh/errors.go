@@ -54,13 +54,16 @@ func (e *LoadError) Unwrap() error { return e.Err }
 // not every member has confirmed in time. The invalidation goes on behind the
 // caller's back until each of them has it or is evicted.
 type PartialError struct {
-	Members []string // IDs of the members that have not confirmed, by ID, those evicted meanwhile included
+	Members []string // IDs of the members that have not confirmed, by ID, those evicted meanwhile included; none where only a quorum was waited for
 	cause   error    // why the caller stopped waiting
 }
 
 func (e *PartialError) Error() string {
 	s := fmt.Sprintf("mesh: %d members have not confirmed: %s", len(e.Members), strings.Join(e.Members, ", "))
-	if len(e.Members) == 1 {
+	switch len(e.Members) {
+	case 0:
+		s = "mesh: all members that are heard have confirmed, and they are no quorum"
+	case 1:
 		s = "mesh: 1 member has not confirmed: " + e.Members[0]
 	}
 	if e.cause != nil {

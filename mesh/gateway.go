@@ -22,6 +22,7 @@ const (
 	HeaderSource = "Cachemesh-Source" // Source, in words
 	HeaderOwner  = "Cachemesh-Owner"  // ID of the member that owns it
 	HeaderETag   = "Cachemesh-ETag"   // the origin's, if it has one
+	HeaderStale  = "Cachemesh-Stale"  // "true" for a value past its TTL, as Entry.Stale; else absent
 )
 
 const (
@@ -87,7 +88,10 @@ func (m *Mesh) refuseClient(msg *nats.Msg, code int, text string) {
 
 // statusOf is the code that stands for err.
 func statusOf(err error) int {
+	var partial *PartialError
 	switch {
+	case errors.As(err, &partial):
+		return 504
 	case errors.Is(err, ErrBadKey):
 		return 400
 	case errors.Is(err, ErrNotFound):
@@ -121,6 +125,9 @@ func (c *core) answerGet(msg *nats.Msg) {
 	}
 	reply.Header.Set(HeaderSource, out.source.String())
 	reply.Header.Set(HeaderOwner, v.Owner)
+	if out.stale(now) {
+		reply.Header.Set(HeaderStale, "true")
+	}
 	if etag := v.ETag(); etag != "" {
 		reply.Header.Set(HeaderETag, etag)
 	}

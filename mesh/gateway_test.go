@@ -362,3 +362,20 @@ func TestAClientGetsWhatASmallMessageTakes(t *testing.T) {
 	}
 	wantCode(t, ask(t, nc, "mesh.default.get.c", "4096"), 413, "4096")
 }
+
+func TestAClientIsToldThatAValueIsStale(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, w *town) {
+		opts := mesh.Options{TTL: 10 * time.Second, StaleIfError: time.Hour}
+		from := newSource()
+		open[string](w, "c", from, opts)
+		client := w.server.Connect(t)
+		if got := ask(t, client, "mesh.default.get.c", "k").Header.Get(mesh.HeaderStale); got != "" {
+			t.Errorf("a fresh one: %q", got)
+		}
+		from.fail(errDisk)
+		time.Sleep(20 * time.Second)
+		if got := ask(t, client, "mesh.default.get.c", "k").Header.Get(mesh.HeaderStale); got != "true" {
+			t.Errorf("one past its TTL: %q", got)
+		}
+	})
+}

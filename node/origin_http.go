@@ -12,6 +12,7 @@ var httpOrigin = origin{
 		return err
 	},
 	open: func(spec CacheSpec, env originEnv) (loader.Loader[[]byte], error) {
-		return httporigin.New(spec.Origin, httporigin.Options{KeepSlashes: spec.KeepSlashes, MaxBytes: env.maxValue})
+		return httporigin.New(spec.Origin, httporigin.Options{KeepSlashes: spec.KeepSlashes, MaxBytes: env.maxValue,
+			Timeout: -1}) // the cache's LoadTimeout bounds every load
 	},
 }

@@ -22,7 +22,10 @@ func newGet(s streams) *cobra.Command {
 		Use:   "get CACHE KEY",
 		Short: "Read a value through the mesh, to stdout",
 		Long: `get reads a value through the mesh and writes its bytes to stdout. The key's
-owner answers from memory, or loads it. Reading from here keeps nothing here.`,
+owner answers from memory, or loads it. Reading from here keeps nothing here.
+
+With --quorum a member uses memory, anybody's, only once it has heard a quorum for
+a lease: what get brings by then it has loaded for itself (-v says "bypass").`,
 		Example: `  meshnode get docs README.md
   meshnode get -v docs README.md >/dev/null   # where it came from, and how old it is`,
 		Args: args(cobra.ExactArgs(2), "CACHE and KEY"),
@@ -37,8 +40,8 @@ owner answers from memory, or loads it. Reading from here keeps nothing here.`,
 					return err
 				}
 				if verbose {
-					_, err = fmt.Fprintf(s.err, "source %s, owner %s, age %s, ttl %s, %d bytes\n",
-						e.Source, e.Owner, brief(e.Age), brief(e.TTL), len(e.Value))
+					_, err = fmt.Fprintf(s.err, "source %s, owner %s, age %s, ttl %s%s, %d bytes\n",
+						e.Source, e.Owner, brief(e.Age), brief(e.TTL), stale(e.Stale), len(e.Value))
 				}
 				return err
 			})
@@ -72,6 +75,13 @@ func lookup(ctx context.Context, v visitor, name, key string, fresh bool) (mesh.
 		return e, v.noOwner(name)
 	}
 	return e, err
+}
+
+func stale(is bool) string {
+	if is {
+		return " (stale)"
+	}
+	return ""
 }
 
 // brief shows a duration to three digits or so.

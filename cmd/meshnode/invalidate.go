@@ -22,7 +22,10 @@ func newInvalidate(s streams) *cobra.Command {
 		Short: "Make every member forget values",
 		Long: `invalidate makes every member forget the values of the keys, and returns when
 all have confirmed: no read that begins afterwards gets a value that was loaded
-before.`,
+before.
+
+With --quorum that takes a lease, until this command may count on those it hears:
+have --timeout exceed it.`,
 		Example: `  meshnode invalidate docs README.md guide/intro.md`,
 		Args:    args(cobra.MinimumNArgs(2), "CACHE and one KEY or more"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -152,7 +152,7 @@ func (f *fields) next() bool {
 	}
 	f.left--
 	before := f.key
-	f.key = f.r.uint()
+	f.key = f.r.small(math.MaxInt64) // as the library has it
 	if f.key <= before {
 		f.r.fail("field %d after field %d; they must ascend from 1", f.key, before)
 	}

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// DefaultTimeout bounds a whole load with the default client, its body included.
-// The context of a load may end it sooner.
+// DefaultTimeout is the default of Options.Timeout: a minute.
 const DefaultTimeout = time.Minute
 
 const (
@@ -17,16 +16,16 @@ const (
 	maxIdlePerHost = 64
 )
 
-// defaultClient returns a client with connections of its own.
-func defaultClient() *http.Client {
+// defaultClient returns a client with connections of its own; 0 is no timeout.
+func defaultClient(timeout time.Duration) *http.Client {
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment}
 	if t, ok := http.DefaultTransport.(*http.Transport); ok {
 		transport = t.Clone()
 	}
 	transport.MaxIdleConns = 4 * maxIdlePerHost
 	transport.MaxIdleConnsPerHost = maxIdlePerHost
-	transport.ResponseHeaderTimeout = DefaultTimeout / 2
-	return &http.Client{Transport: transport, Timeout: DefaultTimeout}
+	transport.ResponseHeaderTimeout = timeout / 2
+	return &http.Client{Transport: transport, Timeout: timeout}
 }
 
 // withRedirects returns the client with rules for redirects, before its own.

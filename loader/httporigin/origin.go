@@ -7,9 +7,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/cachemesh/cachemesh/loader"
 )
+
+// mostETag is how long an ETag may be to be used: caches have bounds, and it is optional.
+const mostETag = 4 << 10
 
 // DefaultMaxBytes is the default of Options.MaxBytes: 64 MiB.
 const DefaultMaxBytes = 64 << 20
@@ -30,8 +34,13 @@ type Options struct {
 
 	// Client sends the requests. It is not modified; its CheckRedirect is asked
 	// after this package's rules: at most 10 redirects, to http and https only.
-	// Default: a client with DefaultTimeout and connections of its own.
+	// Default: a client with Timeout and connections of its own.
 	Client *http.Client
+
+	// Timeout bounds a whole load with the default client, its body included; its headers
+	// have half of that. The context of a load may end it sooner. A Client of your own has
+	// its own. Default DefaultTimeout; negative: the context alone bounds a load.
+	Timeout time.Duration
 }
 
 // Origin is a loader.Loader of what an HTTP server answers. It is safe for
@@ -62,7 +71,10 @@ func New(template string, opts Options) (*Origin, error) {
 		o.maxBytes = DefaultMaxBytes
 	}
 	if o.client == nil {
-		o.client, o.owned = defaultClient(), true
+		if opts.Timeout == 0 {
+			opts.Timeout = DefaultTimeout
+		}
+		o.client, o.owned = defaultClient(max(0, opts.Timeout)), true
 	}
 	o.client = withRedirects(o.client, o.header)
 	return o, nil
@@ -148,6 +160,9 @@ func (o *Origin) request(ctx context.Context, target, prevTag string) (*http.Req
 
 func itemOf(resp *http.Response) loader.Item[[]byte] {
 	item := loader.Item[[]byte]{ETag: resp.Header.Get("ETag")}
+	if len(item.ETag) > mostETag { // a cache that refuses it would lose the value
+		item.ETag = ""
+	}
 	item.TTL, item.NoStore = lifetime(resp.Header)
 	return item
 }

@@ -330,3 +330,40 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 		t.Fatalf("%d connections for 20 loads one after the other", opened.Load())
 	}
 }
+
+func TestTheTimeoutBoundsALoadAndANegativeOneNone(t *testing.T) {
+	began := make(chan struct{})
+	o, _ := serve(t, "/{key}", Options{Timeout: 50 * time.Millisecond}, func(_ http.ResponseWriter, r *http.Request) {
+		close(began)
+		<-r.Context().Done()
+	})
+	if _, err := load(t, o, "k"); err == nil || !strings.Contains(err.Error(), "timeout") {
+		t.Errorf("an origin that does not answer: %v", err)
+	}
+	<-began
+	for timeout, want := range map[time.Duration]time.Duration{0: DefaultTimeout, -1: 0, time.Hour: time.Hour} {
+		o, err := New("http://localhost/{key}", Options{Timeout: timeout})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := o.client.Timeout; got != want {
+			t.Errorf("Timeout %v: %v", timeout, got)
+		}
+		if got := o.client.Transport.(*http.Transport).ResponseHeaderTimeout; got != want/2 {
+			t.Errorf("Timeout %v: %v for the headers", timeout, got)
+		}
+	}
+}
+
+func TestAnETagThatIsTooLongIsNotUsed(t *testing.T) {
+	o, _ := serve(t, "/{key}", Options{}, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"`+strings.Repeat("x", len(r.URL.Path)-3)+`"`)
+		fmt.Fprint(w, "value")
+	})
+	for n, used := range map[int]bool{4096: true, 4097: false} {
+		item, err := load(t, o, strings.Repeat("k", n))
+		if err != nil || string(item.Value) != "value" || (item.ETag != "") != used {
+			t.Errorf("%d bytes: %q, ETag of %d, %v", n, item.Value, len(item.ETag), err)
+		}
+	}
+}

@@ -14,7 +14,9 @@ package otelmesh
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -51,7 +53,8 @@ type Options struct {
 	// TracerProvider makes the spans. Default: OpenTelemetry's global one.
 	TracerProvider trace.TracerProvider
 	// Keys puts keys on the spans of reads, and of loads and invalidations of one
-	// key. They may be secrets, and arbitrary bytes. Default: not.
+	// key. They may be secrets. What is not UTF-8 in them
+	// becomes U+FFFD, as in tags and errors. Default: not.
 	Keys bool
 }
 
@@ -93,7 +96,7 @@ func (o *Observer) Read(ctx context.Context, e mesh.ReadEvent) {
 	}
 	attrs := []attribute.KeyValue{AttrCache.String(e.Cache)}
 	if o.keys {
-		attrs = append(attrs, AttrKey.String(e.Key))
+		attrs = append(attrs, AttrKey.String(valid(e.Key)))
 	}
 	if e.Err == nil {
 		attrs = append(attrs, AttrSource.String(e.Source.String()), AttrStale.Bool(e.Stale))
@@ -108,7 +111,7 @@ func (o *Observer) Load(ctx context.Context, e mesh.LoadEvent) (context.Context,
 	}
 	attrs := []attribute.KeyValue{AttrCache.String(e.Cache), AttrKeyCount.Int(len(e.Keys)), AttrBackground.Bool(e.Background)}
 	if o.keys && len(e.Keys) == 1 {
-		attrs = append(attrs, AttrKey.String(e.Keys[0]))
+		attrs = append(attrs, AttrKey.String(valid(e.Keys[0])))
 	}
 	ctx, span := o.tracer.Start(ctx, SpanLoad, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...))
 	return ctx, func(err error) {
@@ -121,10 +124,14 @@ func (o *Observer) Load(ctx context.Context, e mesh.LoadEvent) (context.Context,
 func (o *Observer) Invalidate(ctx context.Context, e mesh.InvalidateEvent) {
 	attrs := []attribute.KeyValue{AttrCache.String(e.Cache), AttrKeyCount.Int(len(e.Keys))}
 	if len(e.Tags) > 0 {
-		attrs = append(attrs, AttrTags.StringSlice(e.Tags))
+		tags := make([]string, len(e.Tags))
+		for i, tag := range e.Tags {
+			tags[i] = valid(tag)
+		}
+		attrs = append(attrs, AttrTags.StringSlice(tags))
 	}
 	if o.keys && len(e.Keys) == 1 {
-		attrs = append(attrs, AttrKey.String(e.Keys[0]))
+		attrs = append(attrs, AttrKey.String(valid(e.Keys[0])))
 	}
 	o.past(ctx, SpanInvalidate, e.Took, e.Err, attrs)
 }
@@ -146,9 +153,16 @@ func (o *Observer) failed(span trace.Span, err error) {
 	if !o.keys {
 		err = withoutKeys(err)
 	}
+	if text := err.Error(); !utf8.ValidString(text) {
+		err = errors.New(valid(text))
+	}
 	span.RecordError(err)
 	span.SetStatus(codes.Error, err.Error())
 }
+
+// valid is text as exporters take it: one string that is not UTF-8 costs them a whole batch of
+// spans, the program's own among them.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 // withoutKeys is an error in the place of one of mesh's that names keys.
 func withoutKeys(err error) error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -145,6 +146,33 @@ func TestErrorsTellNoKeysEither(t *testing.T) {
 	for _, x := range spans.Ended() {
 		if text := fmt.Sprint(x.Attributes(), x.Events(), x.Status()); strings.Contains(text, "SECRET") {
 			t.Errorf("%s tells the key: %s", x.Name(), text)
+		}
+	}
+}
+
+// Exporters drop a whole batch of spans for one string that is not UTF-8.
+func TestWhatIsNotUTF8IsMadeSo(t *testing.T) {
+	spans := tracetest.NewSpanRecorder()
+	o := otelmesh.New(otelmesh.Options{TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)), Keys: true})
+	bad := "a\xff"
+	o.Invalidate(t.Context(), mesh.InvalidateEvent{Cache: "c", Keys: []string{bad}, Tags: []string{bad, "b"}, Err: errors.New(bad)})
+	_, ended := o.Load(t.Context(), mesh.LoadEvent{Cache: "c", Keys: []string{bad}})
+	ended(errors.New(bad))
+	if n := len(spans.Ended()); n != 2 {
+		t.Fatalf("%d spans", n)
+	}
+	for _, s := range spans.Ended() {
+		text := s.Status().Description
+		for _, a := range s.Attributes() {
+			text += a.Value.Emit()
+		}
+		for _, e := range s.Events() {
+			for _, a := range e.Attributes {
+				text += a.Value.Emit()
+			}
+		}
+		if !utf8.ValidString(text) || !strings.Contains(text, "a\ufffd") {
+			t.Errorf("%s says %q", s.Name(), text)
 		}
 	}
 }
