@@ -22,8 +22,12 @@ import (
 )
 
 // visitorHeartbeat is short, because Join takes a few of them and the visit of
-// a command is over in a moment.
-const visitorHeartbeat = 250 * time.Millisecond
+// a command is over in a moment; but many commands may run at once. Where the lease of
+// the mesh is short it is less, down to leastHeartbeat.
+const (
+	visitorHeartbeat = 500 * time.Millisecond
+	leastHeartbeat   = 250 * time.Millisecond
+)
 
 // leaveWait bounds the leave of a command that has its answer already.
 const leaveWait = 2 * time.Second
@@ -63,6 +67,13 @@ func (f *connectFlags) visitorLease() time.Duration {
 		return 5 * mesh.DefaultHeartbeat
 	}
 	return f.lease
+}
+
+func (f *connectFlags) visitorHeartbeat() time.Duration {
+	if lease := f.visitorLease(); lease > 0 {
+		return min(visitorHeartbeat, max(leastHeartbeat, lease/3))
+	}
+	return visitorHeartbeat
 }
 
 // visitor is a command's short stay in a mesh, as a reader: it owns nothing,
@@ -108,7 +119,7 @@ func enter(ctx context.Context, f connectFlags) (visitor, error) {
 		Lease:     f.visitorLease(),
 		ID:        visitorID(),
 		Reader:    true,
-		Heartbeat: visitorHeartbeat,
+		Heartbeat: f.visitorHeartbeat(),
 		// The log of a visit would tell of the visitor alone.
 		Logger: slog.New(slog.DiscardHandler),
 	})

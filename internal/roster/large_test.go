@@ -343,3 +343,23 @@ func TestAMeshThatShrinksIsSmallAgain(t *testing.T) {
 		t.Errorf("%d heartbeats of 9 members in 10 seconds", f.hosts[0].beats-beats)
 	}
 }
+
+// Where one machine runs them all, as many commands at once, it has to hear all of that.
+func TestManyThatStartAtOnceFloodNobody(t *testing.T) {
+	const n = 60
+	f := newFleet()
+	for i := range n {
+		f.add(i, Large{From: -1})
+		f.run(25 * time.Millisecond)
+	}
+	took := f.until(t, 5*time.Second, "all count all", f.whole)
+	f.run(time.Second)
+	most := 0
+	for _, h := range f.hosts {
+		most = max(most, h.received)
+	}
+	t.Logf("all count all after %v; a member has received %d messages", took, most)
+	if most > 30*n {
+		t.Errorf("a member has received %d messages, %d of each other", most, most/n)
+	}
+}

@@ -10,9 +10,9 @@ const (
 	defaultLogSize  = 65536
 	defaultMaxBytes = 512 << 10
 	// minGap keeps heartbeats that answer somebody from becoming a storm; it
-	// grows with the number of members, all of whom hear each of them.
+	// grows with the number of messages that they are, one for each pair of members.
 	minGap        = 5 * time.Millisecond
-	minGapPerPeer = 500 * time.Microsecond
+	minGapPerPair = 50 * time.Microsecond
 	never         = math.MaxInt64
 )
 
