@@ -164,11 +164,11 @@ func TestWhatIsNotUTF8IsMadeSo(t *testing.T) {
 	for _, s := range spans.Ended() {
 		text := s.Status().Description
 		for _, a := range s.Attributes() {
-			text += a.Value.Emit()
+			text += a.Value.String()
 		}
 		for _, e := range s.Events() {
 			for _, a := range e.Attributes {
-				text += a.Value.Emit()
+				text += a.Value.String()
 			}
 		}
 		if !utf8.ValidString(text) || !strings.Contains(text, "a\ufffd") {
