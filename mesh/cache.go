@@ -104,7 +104,7 @@ func (m *Mesh) open(c *core) error {
 	caches := maps.Clone(old)
 	caches[c.name] = c
 	m.caches.Store(&caches)
-	if !m.cfg.Private && !m.cfg.Reader {
+	if !m.cfg.Private && !m.cfg.Reader && !m.displaced.Load() {
 		if err := m.openGateway(c); err != nil {
 			m.caches.Store(&old)
 			return fmt.Errorf("mesh: open cache %s: %w", c.name, err)

@@ -55,7 +55,11 @@ func (m *Mesh) openGateway(c *core) error {
 			go func() {
 				defer m.callers.leave(with)
 				began := m.clock.now()
-				answer(msg)
+				if m.displaced.Load() {
+					m.refuseClient(msg, 503, "this member has been displaced by another of its ID")
+				} else {
+					answer(msg)
+				}
 				m.gateway.requests.Add(1)
 				m.gateway.nanos.Add(m.clock.now() - began)
 				<-places

@@ -60,6 +60,8 @@ type Mesh struct {
 	heard   atomic.Int64 // when anything last came for this member
 	cut     atomic.Int64 // since when the connection to NATS is lost; 0: it is not
 	ending  atomic.Bool  // Leave has begun: no new calls
+	// displaced: another live member has its ID. It answers no clients, to whom it would speak for the mesh.
+	displaced atomic.Bool
 	// unallowed is what NATS had last refused, or failed at, before Join.
 	unallowed error
 
@@ -235,6 +237,12 @@ func (m *Mesh) watchRefusal() {
 	case <-m.done:
 	case why := <-m.host.refused:
 		m.log.Error("cachemesh: displaced: this member goes on alone, for another live member has its ID", "why", why)
+		m.displaced.Store(true)
+		m.openMu.Lock()
+		defer m.openMu.Unlock()
+		for _, c := range *m.caches.Load() {
+			m.closeGateway(c)
+		}
 	}
 }
 
