@@ -104,11 +104,9 @@ func (m *Mesh) open(c *core) error {
 	caches := maps.Clone(old)
 	caches[c.name] = c
 	m.caches.Store(&caches)
-	if !m.cfg.Private && !m.cfg.Reader && !m.displaced.Load() {
-		if err := m.openGateway(c); err != nil {
-			m.caches.Store(&old)
-			return fmt.Errorf("mesh: open cache %s: %w", c.name, err)
-		}
+	if err := m.tend(c); err != nil {
+		m.caches.Store(&old)
+		return fmt.Errorf("mesh: open cache %s: %w", c.name, err)
 	}
 	m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Open(now, c.name, c.opts.life()) })
 	return nil

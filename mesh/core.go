@@ -56,6 +56,7 @@ type core struct {
 	stats       cacheCounters
 	undecodable atomic.Bool // the log has been told of such a value
 	shut        atomic.Bool // closed for callers here; questions of others may still be answered
+	answering   bool        // clients outside the mesh; guarded by Mesh.openMu
 }
 
 // erased is the cache's loader without its type.

@@ -55,7 +55,7 @@ func (m *Mesh) openGateway(c *core) error {
 			go func() {
 				defer m.callers.leave(with)
 				began := m.clock.now()
-				if m.displaced.Load() {
+				if m.displaced() {
 					m.refuseClient(msg, 503, "this member has been displaced by another of its ID")
 				} else {
 					answer(msg)

@@ -132,10 +132,11 @@ func (c *core) loads(ctx context.Context, cancel context.CancelFunc, ls []*loadi
 		c.slots.give(c.m.clock.now())
 	}()
 	deadline, _ := ctx.Deadline()
+	left := time.Until(deadline)
 	// Not by the end of ctx, which comes when all have left: somebody may wait again.
-	overdue := time.AfterFunc(time.Until(deadline), func() {
+	overdue := time.AfterFunc(left, func() {
 		for _, l := range ls {
-			l.fail(&LoadError{Key: l.f.Key(), Member: c.m.cfg.ID, Err: c.tooLong()})
+			l.fail(&LoadError{Key: l.f.Key(), Member: c.m.cfg.ID, Err: c.tooLong(left)})
 		}
 	})
 	defer overdue.Stop()
@@ -151,14 +152,14 @@ func (c *core) loads(ctx context.Context, cancel context.CancelFunc, ls []*loadi
 	}
 	if len(ls) == 1 {
 		item, err := c.loader.one(ctx, ls[0].f.Key(), ls[0].prev)
-		err = c.inTime(bound, err)
+		err = c.inTime(bound, err, left)
 		ended(err)
 		c.logPanic(ls, err)
 		ls[0].landed(bound, item, err)
 		return
 	}
 	items, err := c.loader.many(ctx, ls)
-	err = c.inTime(bound, err)
+	err = c.inTime(bound, err, left)
 	ended(err)
 	c.logPanic(ls, err)
 	var keys *KeysError
@@ -183,15 +184,21 @@ func (c *core) loads(ctx context.Context, cancel context.CancelFunc, ls []*loadi
 }
 
 // inTime is err, or the error of a load that took too long where err says no more than that.
-func (c *core) inTime(ctx context.Context, err error) error {
+func (c *core) inTime(ctx context.Context, err error, left time.Duration) error {
 	if errors.Is(err, context.DeadlineExceeded) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return c.tooLong()
+		return c.tooLong(left)
 	}
 	return err
 }
 
-// tooLong is the error of a load that took too long.
-func (c *core) tooLong() error { return fmt.Errorf("%w (%v)", errLoadTimeout, c.opts.LoadTimeout) }
+// tooLong is the error of a load that took too long, although so much of its time was left when it began.
+func (c *core) tooLong(left time.Duration) error {
+	if queued := c.opts.LoadTimeout - left; queued > c.opts.LoadTimeout/10 {
+		return fmt.Errorf("%w (%v, of which it waited %v for a place among MaxLoads, %d)",
+			errLoadTimeout, c.opts.LoadTimeout, queued.Round(time.Millisecond), c.opts.MaxLoads)
+	}
+	return fmt.Errorf("%w (%v)", errLoadTimeout, c.opts.LoadTimeout)
+}
 
 // begins notes that the loader is called now. It may go on when nobody waits any more; who comes then
 // waits for what it brings. idle is told when they, too, have left.

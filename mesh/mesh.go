@@ -58,10 +58,10 @@ type Mesh struct {
 	outbox  outbox
 	message atomic.Int64 // how much goes into one message
 	heard   atomic.Int64 // when anything last came for this member
-	cut     atomic.Int64 // since when the connection to NATS is lost; 0: it is not
 	ending  atomic.Bool  // Leave has begun: no new calls
-	// displaced: another live member has its ID. It answers no clients, to whom it would speak for the mesh.
-	displaced atomic.Bool
+
+	isolation isolation
+	standing  chan struct{} // one place: this member has been displaced, or is no longer
 	// unallowed is what NATS had last refused, or failed at, before Join.
 	unallowed error
 
@@ -108,7 +108,10 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 		log:  cfg.Logger.With("mesh", cfg.Name, "id", cfg.ID),
 		done: make(chan struct{}),
 		left: make(chan struct{}),
+
+		standing: make(chan struct{}, 1),
 	}
+	m.isolation.sign.Store(m.clock.now())
 	m.caches.Store(&map[string]*core{})
 	m.links.Store(&map[string]*link{})
 	m.serving.init()
@@ -136,7 +139,7 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 			m.retire()
 			return nil, fmt.Errorf("mesh: join %s: %w", cfg.Name, err)
 		}
-		go m.watchRefusal()
+		go m.watchStanding()
 		return m, nil
 	case <-m.host.refused:
 		m.end()
@@ -222,27 +225,12 @@ func (m *Mesh) dropAll() {
 // viewChanged wakes who waits for the mesh to change. It is called under the
 // host's lock and does not block.
 func (m *Mesh) viewChanged(v *view) {
+	m.stands(v, m.clock.now())
 	for _, c := range *m.caches.Load() {
 		c.viewChanged(v)
 	}
 	for _, l := range *m.links.Load() {
 		l.nudge()
-	}
-}
-
-// watchRefusal tells the log when this member has been displaced by another
-// with its ID, which a merge of two parted meshes can bring about.
-func (m *Mesh) watchRefusal() {
-	select {
-	case <-m.done:
-	case why := <-m.host.refused:
-		m.log.Error("cachemesh: displaced: this member goes on alone, for another live member has its ID", "why", why)
-		m.displaced.Store(true)
-		m.openMu.Lock()
-		defer m.openMu.Unlock()
-		for _, c := range *m.caches.Load() {
-			m.closeGateway(c)
-		}
 	}
 }
 
@@ -256,12 +244,4 @@ func (m *Mesh) alive() error {
 		return fmt.Errorf("%w: the NATS connection is closed", ErrClosed)
 	}
 	return nil
-}
-
-// cutOff is for how long the connection to NATS has been lost.
-func (m *Mesh) cutOff(now int64) time.Duration {
-	if since := m.cut.Load(); since != 0 {
-		return time.Duration(now - since)
-	}
-	return 0
 }

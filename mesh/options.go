@@ -70,7 +70,7 @@ type Options struct {
 	// steadily is never waited for. Default 0: off.
 	RefreshAhead float64
 
-	// LoadTimeout bounds a load. Who asks while one that was given up has not returned waits
+	// LoadTimeout bounds a load, with the time that it waits for a place among MaxLoads. Who asks while one that was given up has not returned waits
 	// for that as well. Default 30s.
 	LoadTimeout time.Duration
 	// MaxLoads is how many loads run at once on this member for this cache.
@@ -82,9 +82,11 @@ type Options struct {
 	// MaxValueBytes is the largest encoded value; a larger one is ErrTooLarge.
 	// Default 64 MiB, at most 1 GiB.
 	MaxValueBytes int64
-	// MaxIsolation is how long this member may be cut off from NATS and still
-	// answer from memory. Longer, and every read is a load. Default 0: TTL alone
-	// bounds what is read.
+	// MaxIsolation is how long this member may be cut off from NATS, or displaced by
+	// another of its ID, and still answer from memory. Longer, and every read is a load.
+	// A connection that is silent but not lost counts as cut off from the last sign of NATS on,
+	// once that is two and a half heartbeats ago, and a second at least.
+	// Default 0: TTL alone bounds what is read.
 	MaxIsolation time.Duration
 	// BatchLimit is the most keys in one LoadMany of a BatchLoader. Default 256.
 	BatchLimit int

@@ -58,3 +58,24 @@ func TestWithMoreLoadsAskedForThanCanBeMostThatRunAreAnswered(t *testing.T) {
 		})
 	}
 }
+
+// The origin is not to blame for the time that a load has waited for a place.
+func TestALoadWhoseTimeWasSpentInTheQueueSaysSo(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, w *town) {
+		c := open(w, "c", loader.Of(func(ctx context.Context, key string) (string, error) {
+			select {
+			case <-time.After(600 * time.Millisecond):
+				return key, nil
+			case <-ctx.Done():
+				return "", ctx.Err()
+			}
+		}), mesh.Options{MaxLoads: 1, LoadTimeout: time.Second})[0]
+		first, second := get(w.ctx, c, "first"), get(w.ctx, c, "second")
+		a, b := <-first, <-second
+		if a.err == nil {
+			a = b
+		}
+		wantErr(t, a.err, context.DeadlineExceeded)
+		wantText(t, a.err, "LoadTimeout", "(1s, of which it waited 600ms for a place among MaxLoads, 1)")
+	})
+}

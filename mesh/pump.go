@@ -157,6 +157,7 @@ func (m *Mesh) denied() error {
 
 // onControl hands a message to the roster.
 func (m *Mesh) onControl(msg *nats.Msg) {
+	m.isolation.sign.Store(m.clock.now())
 	sender, ok := wire.Sender(msg.Subject)
 	if !ok {
 		m.dropped.note(m, msg.Subject, errors.New("the subject names no sender"))
@@ -172,16 +173,25 @@ func (m *Mesh) onControl(msg *nats.Msg) {
 		m.dropped.note(m, msg.Subject, fmt.Errorf("a %T does not belong here", decoded))
 		return
 	}
-	if _, isTaken := body.(*roster.Taken); sender == m.cfg.ID && !isTaken {
-		if b, isBeat := body.(*roster.Beat); !isBeat || m.host.own(b.Nonce) {
-			return // an echo of our own
-		}
+	if sender == m.cfg.ID && !m.host.ofNamesake(body) {
+		return // an echo of our own
 	}
 	m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Receive(now, sender, body) })
 }
 
-// own reports whether nonce is this process's.
-func (h *host) own(nonce uint64) bool { return h.nonce == nonce }
+// ofNamesake reports whether a message in the name of this member may be of another process
+// that has its ID, and matters then.
+func (h *host) ofNamesake(body any) bool {
+	switch b := body.(type) {
+	case *roster.Beat:
+		return b.Nonce != h.nonce
+	case *roster.Gone:
+		return b.From.Inc != h.inc()
+	case *roster.Taken:
+		return true
+	}
+	return false
+}
 
 // send publishes what the roster wants to tell. A message that cannot be sent
 // is lost like any other: heartbeats and repetitions make up for it.
@@ -236,17 +246,14 @@ func (m *Mesh) watchConnection() {
 			return
 		case <-status:
 		case <-lossCheck.C:
+			m.listenFor(m.clock.now())
 			if m.controlLost() {
 				m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Resync(now) })
 			}
 		}
 		is := m.nc.Status()
 		m.measure()
-		if is == nats.CONNECTED {
-			m.cut.Store(0)
-		} else {
-			m.cut.CompareAndSwap(0, m.clock.now())
-		}
+		m.follow(is, m.clock.now())
 		switch {
 		case is == nats.CLOSED:
 			m.log.Warn("cachemesh: the NATS connection is closed, and with it this member")
@@ -262,10 +269,6 @@ func (m *Mesh) watchConnection() {
 		was = is
 	}
 }
-
-// connected reports whether the connection to NATS is known to be there, without
-// waiting for it: a connection that is stuck holds its lock for seconds.
-func (m *Mesh) connected() bool { return m.cut.Load() == 0 }
 
 // connectionClosed reports whether the connection is closed, without waiting for
 // it: its end is that of its subscriptions.

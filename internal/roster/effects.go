@@ -17,7 +17,7 @@ type Effects struct {
 	Joined bool
 	// Refused, if not empty, says why this member cannot be in the mesh: a live
 	// member uses its ID. Before Joined, Join fails with it; after, the roster
-	// has turned into a mesh of its own.
+	// has turned into a mesh of its own, until that member is silent: see View.Displaced.
 	Refused string
 	// Differs, if not empty, says what of this joiner's Config differs from that of
 	// a live member, where it must not: Join fails with it.

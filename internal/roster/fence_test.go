@@ -222,7 +222,7 @@ func TestOfTwoThatStartWithDifferentQuorumsTheYoungerIsRefused(t *testing.T) {
 	}
 }
 
-func TestADisplacedMemberIsFencedForGood(t *testing.T) {
+func TestADisplacedMemberIsFencedForAsLongAsTheElderLives(t *testing.T) {
 	n, hosts := twoOfThree(t)
 	c := hosts[2]
 	c.take(c.Receive(n.now, "c", &Taken{ID: "c", Nonce: 3}))
@@ -230,9 +230,18 @@ func TestADisplacedMemberIsFencedForGood(t *testing.T) {
 		t.Errorf("refused %q, fenced %v, owns %v", c.refused, c.isFenced(), c.owns("c"))
 	}
 	op := c.invalidate(key("k"))
-	n.run(4 * testLease)
-	if c.isDone(op) {
-		t.Error("its invalidation is done")
+	elder := &Beat{From: Instance{ID: "c", Inc: 9 << 32}, Nonce: 77, Heartbeat: testHeartbeat, Lease: testLease, Quorum: 2}
+	for range 4 * testLease / testHeartbeat {
+		elder.Seq++
+		c.take(c.Receive(n.now, "c", elder))
+		n.run(testHeartbeat)
+	}
+	if c.isDone(op) || !c.isFenced() {
+		t.Errorf("its invalidation is done: %v; fenced: %v", c.isDone(op), c.isFenced())
+	}
+	n.until(4*testLease, "it serves again, and its invalidation is done", func() bool { return c.isDone(op) && !c.isFenced() })
+	if !hosts[0].has(key("k")) || !hosts[1].has(key("k")) {
+		t.Error("the others have not applied it")
 	}
 }
 

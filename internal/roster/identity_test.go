@@ -210,32 +210,3 @@ func TestAMessageInAnothersNameIsDroppedWithOneLine(t *testing.T) {
 		t.Errorf("applied %v, %d lines", a.applied, lines)
 	}
 }
-
-func TestWhenNamesakesRefuseEachOtherOneStays(t *testing.T) {
-	n := newNet(t)
-	n.cut = func(_, _ *testHost, _ any) bool { return true }
-	x, y := n.add("x", 1), n.add("x", 2)
-	n.run(time.Second)
-	// Each hears a heartbeat of the other that was long under way: it seems the younger.
-	of := func(h *testHost) *Beat {
-		b := *h.beat("")
-		b.Tenure, b.For = time.Millisecond, time.Millisecond
-		return &b
-	}
-	toX, toY := of(y), of(x)
-	taken := func(e Effects) *Taken {
-		for _, m := range e.Send {
-			if t, ok := m.Body.(*Taken); ok {
-				return t
-			}
-		}
-		t.Fatal("nobody is refused")
-		return nil
-	}
-	byX, byY := taken(x.Receive(n.now, "x", toX)), taken(y.Receive(n.now, "x", toY))
-	x.take(x.Receive(n.now, "x", byY))
-	y.take(y.Receive(n.now, "x", byX))
-	if x.refused == "" || y.refused != "" {
-		t.Errorf("refused: %q and %q", x.refused, y.refused)
-	}
-}

@@ -120,11 +120,7 @@ func (r *Roster) told(t *Told) {
 	if t.From.ID == r.self.ID {
 		return
 	}
-	for _, i := range t.Records {
-		if i.Source == t.From {
-			r.apply(i)
-		}
-	}
+	r.applyTold(t)
 	c := &Confirm{From: r.self, To: t.From, Crowd: r.crowd()}
 	if s := r.sources[t.From]; s != nil {
 		c.Upto = s.prefix
@@ -135,6 +131,14 @@ func (r *Roster) told(t *Told) {
 		}
 	}
 	r.send(t.From.ID, c)
+}
+
+func (r *Roster) applyTold(t *Told) {
+	for _, i := range t.Records {
+		if i.Source == t.From {
+			r.apply(i)
+		}
+	}
 }
 
 // confirm notes what a peer has applied of our own.
@@ -240,6 +244,10 @@ func (r *Roster) Missing(now int64, id uint64) []string {
 	}
 	if r.fenceMode() {
 		out = append(out, r.unconfirmed(o)...)
+	} else if r.returning() {
+		for _, i := range r.Uncounting() {
+			out = append(out, i.ID)
+		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

@@ -7,7 +7,8 @@ import (
 
 // tryJoin is rule R9: Join returns when every member in the union of the views
 // that were heard counts this one, and is counted here. Alone it takes a
-// heartbeat: nobody may have answered yet.
+// heartbeat: nobody may have answered yet. Who is heard but hears nobody is in no
+// view but its own, and holds Join up for a lease at most.
 func (r *Roster) tryJoin() {
 	if r.joined || r.leaving || !r.mayJoin() {
 		return
@@ -34,7 +35,7 @@ func (r *Roster) mayJoin() bool {
 	// knows: in a large one not everybody does.
 	member, told, silent, strangers := false, false, false, false
 	for _, p := range r.order {
-		if r.silent(p) {
+		if r.silent(p) || r.deaf(p) {
 			continue
 		}
 		if !ready(p) {
@@ -63,6 +64,16 @@ func (r *Roster) silent(p *peer) bool {
 	return !r.fresh(p) && r.now-p.lastBeat > int64(p.lease)
 }
 
+// deaf reports whether a peer is heard but has not echoed this member for a lease: it hears
+// nobody, or nobody it could tell. If others wait for it they say so.
+func (r *Roster) deaf(p *peer) bool {
+	lease := r.cfg.Lease
+	if !r.large {
+		lease = max(lease, p.lease)
+	}
+	return !p.waits && r.now-max(r.born, p.met, p.heard) > int64(lease)
+}
+
 // union yields everybody in the views that were heard lately, some repeatedly.
 func (r *Roster) union() iter.Seq[Instance] {
 	return func(yield func(Instance) bool) {
@@ -70,7 +81,7 @@ func (r *Roster) union() iter.Seq[Instance] {
 			if r.silent(p) {
 				continue
 			}
-			if !yield(p.Instance) {
+			if !r.deaf(p) && !yield(p.Instance) {
 				return
 			}
 			for i := range p.says {

@@ -50,6 +50,40 @@ func TestJoinWaitsForMembersThatOthersKnow(t *testing.T) {
 	n.until(testLease, "d joined", func() bool { return d.joined > 0 && c.Counts(n.now, d.Self()) })
 }
 
+func TestOneWhoHearsNobodyHoldsUpAJoinForALeaseAtMost(t *testing.T) {
+	n, hosts := trio(t)
+	c := hosts[2]
+	n.cut = func(_, to *testHost, _ any) bool { return to == c }
+	n.run(2 * testLease)
+	if !hosts[0].counts("a", "b") || !hosts[1].counts("a", "b") || !c.counts("c") {
+		t.Fatal("the deaf one is counted")
+	}
+	heard := false
+	n.cut = func(from, to *testHost, _ any) bool { // the deaf one is heard before the others are
+		heard = heard || from == c && to != c
+		return to == c || !heard
+	}
+	d := n.add("d", 4)
+	took := n.until(testLease+3*testHeartbeat, "d joined", func() bool { return d.joined > 0 })
+	if took < testLease {
+		t.Errorf("Join returned after %v: it had no reason to give up so soon", took)
+	}
+	if !hosts[0].counts("a", "b", "d") || !hosts[1].counts("a", "b", "d") {
+		t.Error("and the others do not count it")
+	}
+	n.cut = func(_, _ *testHost, _ any) bool { return false }
+	n.until(testLease, "all count all", func() bool { return c.counts("a", "b", "c", "d") && d.counts("a", "b", "c", "d") })
+}
+
+func TestOneWhoIsAloneButForADeafOneJoins(t *testing.T) {
+	n := newNet(t)
+	a := n.add("a", 1)
+	n.run(time.Second)
+	n.cut = func(_, to *testHost, _ any) bool { return to == a }
+	d := n.add("d", 2)
+	n.until(testLease+3*testHeartbeat, "d joined", func() bool { return d.joined > 0 })
+}
+
 func TestThereIsNoStormOfHeartbeats(t *testing.T) {
 	n := newNet(t)
 	for i := range 20 {

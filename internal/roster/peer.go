@@ -27,6 +27,7 @@ type peer struct {
 	caches    []peerCache
 	elder     int64 // when its Join first returned, by our clock; 0 if it never has
 	since     int64 // when its Join returned, or when we came to know it
+	met       int64 // when we came to know it
 
 	seen     uint64 // its latest heartbeat
 	lastBeat int64  // when we received anything from it
@@ -139,7 +140,7 @@ func (r *Roster) evict(p *peer) {
 
 // insert starts a peer.
 func (r *Roster) insert(b *Beat) *peer {
-	p := &peer{Instance: b.From, mark: mark(b.From), shown: map[Instance]uint64{}, since: r.now, shownAt: r.changes}
+	p := &peer{Instance: b.From, mark: mark(b.From), shown: map[Instance]uint64{}, since: r.now, met: r.now, shownAt: r.changes}
 	r.peers[p.ID] = p
 	i, _ := slices.BinarySearchFunc(r.order, p.ID, func(p *peer, id string) int {
 		return compareInstances(Instance{ID: p.ID}, Instance{ID: id})

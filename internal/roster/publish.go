@@ -29,7 +29,7 @@ func (r *Roster) publish() {
 
 // look makes the view of this moment.
 func (r *Roster) look() *View {
-	v := &View{Number: 1, Alone: r.hearsNobody(), Waking: r.waking, Joined: r.joined && !r.leaving, Until: r.until(), ServesUntil: r.serves}
+	v := &View{Number: 1, Alone: r.hearsNobody(), Waking: r.waking, Displaced: r.apart, Joined: r.joined && !r.leaving, Until: r.until(), ServesUntil: r.serves}
 	self := Member{Instance: r.self, Self: true, Weight: r.cfg.Weight, Reader: r.cfg.Reader, Leaving: r.leaving,
 		Joined: r.joined, Version: r.cfg.Version, Since: r.joinedAt}
 	if !r.joined {

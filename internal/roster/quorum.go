@@ -12,6 +12,10 @@ func (r *Roster) tryEnd(o *op) {
 		delete(r.ops, o.id)
 		return
 	}
+	if !r.fenceMode() && r.returning() {
+		r.keeps = true // those who are to be waited for have yet to be heard
+		return
+	}
 	if !r.fenceMode() || r.agreed(o) {
 		delete(r.ops, o.id)
 		r.out.Done = append(r.out.Done, o.id)

@@ -73,6 +73,7 @@ type Roster struct {
 	leaving     bool
 	over        bool // gone or refused: no step does anything
 	apart       bool // displaced by an elder member of this ID: a mesh of its own
+	elder       displaced
 
 	seq       uint64
 	sent      []int64 // when heartbeats were sent, by seq: see remember
@@ -110,6 +111,7 @@ type Roster struct {
 	saidAny   bool  // it was logged at all
 	served    bool  // this incarnation has ever not been fenced
 	lingering []*op // nobody owes them, and no quorum has agreed to them yet
+	keeps     bool  // nobody owes some, but this member has yet to find the others again
 
 	lastTick int64
 	ticked   bool
@@ -164,6 +166,9 @@ func (r *Roster) Start(now int64) Effects {
 func (r *Roster) Tick(now int64) Effects {
 	r.begin(now)
 	r.lastTick, r.ticked = r.now, true
+	if r.apart {
+		return r.finish()
+	}
 	if r.now >= r.beatDue {
 		r.forget()
 		r.measure()
@@ -175,8 +180,14 @@ func (r *Roster) Tick(now int64) Effects {
 
 // Next is when Tick is wanted, by the host's clock.
 func (r *Roster) Next() int64 {
-	if r.over || r.apart {
+	if r.over {
 		return never
+	}
+	if r.apart {
+		if r.leaving {
+			return never
+		}
+		return r.elder.until
 	}
 	next := r.beatDue
 	if r.large {
@@ -211,7 +222,11 @@ func (r *Roster) Next() int64 {
 // Receive takes a message. from is the ID that the transport vouches for.
 func (r *Roster) Receive(now int64, from string, body any) Effects {
 	r.begin(now)
-	if r.over || r.apart {
+	if r.over {
+		return r.finish()
+	}
+	if r.apart {
+		r.hearApart(from, body)
 		return r.finish()
 	}
 	switch b := body.(type) {
@@ -273,8 +288,10 @@ func (r *Roster) begin(now int64) {
 
 // finish closes a step: it draws the conclusions and hands out the effects.
 func (r *Roster) finish() Effects {
+	r.tryReturn()
 	if !r.over && !r.apart {
 		r.tryJoin()
+		r.endReturn()
 		r.tryServe()
 		r.tryOwn()
 		r.tryWake()

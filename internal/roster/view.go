@@ -20,6 +20,9 @@ type View struct {
 	// Waking: the process was stopped; answer nothing from memory until
 	// Effects.Awake (rule R11).
 	Waking bool
+	// Displaced: another live member has this one's ID. This one goes on alone, and joins
+	// again when that one is silent.
+	Displaced bool
 	// Joined: Join has returned and this member is not leaving.
 	Joined bool
 }

@@ -120,9 +120,6 @@ func (w *world) heal() {
 	live := map[string]bool{}
 	for _, p := range w.slots {
 		p.cont()
-		if p.up && p.apart {
-			p.crash()
-		}
 		live[p.id] = live[p.id] || p.up
 	}
 	for slot, p := range w.slots {

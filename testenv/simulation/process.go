@@ -140,6 +140,10 @@ func (p *process) carryOut(e roster.Effects) {
 	}
 	if e.View != nil {
 		p.view = e.View
+		if p.apart && !p.view.Displaced {
+			p.w.check.res.Returned++
+		}
+		p.apart = p.view.Displaced
 	}
 	if f := p.onApplied; f != nil {
 		p.onApplied = nil
@@ -164,7 +168,6 @@ func (p *process) carryOut(e roster.Effects) {
 			p.up = false
 			return
 		}
-		p.apart = true
 	}
 	for _, op := range e.Done {
 		if end := p.ends[op]; end != nil {

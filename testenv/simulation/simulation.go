@@ -67,6 +67,7 @@ type Result struct {
 	LastResort int   // loads for oneself, as no owner was to be had
 	Joins      int
 	Refused    int            // processes refused for their ID
+	Returned   int            // processes displaced for their ID that joined again
 	Drops      int            // times that a member dropped everything
 	Stale      int            // reads across parts, which the promise allows
 	Violations map[string]int // by kind; empty when all promises were kept

@@ -52,6 +52,7 @@ func sum(sc Scenario, from, seeds uint64, until func(Result) bool) (total Result
 		total.LastResort += r.LastResort
 		total.Joins += r.Joins
 		total.Refused += r.Refused
+		total.Returned += r.Returned
 		total.Drops += r.Drops
 		total.Stale += r.Stale
 		for k, n := range r.Violations {
@@ -117,8 +118,8 @@ func TestARunIsDeterminedByItsSeed(t *testing.T) {
 }
 
 func line(r Result, seeds uint64) string {
-	return fmt.Sprintf("%d seeds: %d gets (%d bypassed), %d confirmed (slowest %.1fs), %d partial, %d loads (%d extra, %d last resort), %d joins, %d refused, %d drops, %d stale across parts",
-		seeds, r.Gets, r.Bypassed, r.Confirmed, float64(r.Slowest)/1e9, r.Partial, r.Loads, r.Extra, r.LastResort, r.Joins, r.Refused, r.Drops, r.Stale)
+	return fmt.Sprintf("%d seeds: %d gets (%d bypassed), %d confirmed (slowest %.1fs), %d partial, %d loads (%d extra, %d last resort), %d joins, %d refused, %d returned, %d drops, %d stale across parts",
+		seeds, r.Gets, r.Bypassed, r.Confirmed, float64(r.Slowest)/1e9, r.Partial, r.Loads, r.Extra, r.LastResort, r.Joins, r.Refused, r.Returned, r.Drops, r.Stale)
 }
 
 // TestReplay shows what one seed does: -seed N -scenario NAME -v.

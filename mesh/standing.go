@@ -1,0 +1,63 @@
+package mesh
+
+// A member that another live one of its ID has displaced, which a merge of two parted meshes
+// can bring about, is a mesh of its own until that one is silent for a lease. It answers no
+// clients, to whom it would speak for the mesh.
+
+// stands takes note of a view that says whether this member is displaced. It is called
+// under the host's lock and does not block.
+func (m *Mesh) stands(v *view, now int64) {
+	if v.Displaced == m.displaced() {
+		return
+	}
+	if v.Displaced {
+		m.isolation.displaced.Store(now)
+	} else {
+		m.isolation.displaced.Store(0)
+	}
+	select {
+	case m.standing <- struct{}{}:
+	default:
+	}
+}
+
+func (m *Mesh) displaced() bool { return m.isolation.displaced.Load() != 0 }
+
+// watchStanding tells the log when this member is displaced, and when it is back, and
+// stops and starts answering clients.
+func (m *Mesh) watchStanding() {
+	for {
+		select {
+		case <-m.done:
+			return
+		case <-m.standing:
+		}
+		if m.displaced() {
+			m.log.Error("cachemesh: displaced: this member goes on alone for as long as another live member has its ID")
+		} else {
+			m.log.Warn("cachemesh: no longer displaced: the other member of this ID is silent, and this one joins the mesh again")
+		}
+		m.openMu.Lock()
+		for _, c := range *m.caches.Load() {
+			if err := m.tend(c); err != nil {
+				m.log.Error("cachemesh: clients are not answered", "cache", c.name, "error", err)
+			}
+		}
+		m.openMu.Unlock()
+	}
+}
+
+// tend opens a cache to clients if this member may answer them, or closes it. openMu is held.
+func (m *Mesh) tend(c *core) error {
+	may := !m.cfg.Private && !m.cfg.Reader && !m.displaced() && !m.ending.Load()
+	switch {
+	case may && !c.answering:
+		if err := m.openGateway(c); err != nil {
+			return err
+		}
+	case !may && c.answering:
+		m.closeGateway(c)
+	}
+	c.answering = may
+	return nil
+}
