@@ -2,12 +2,17 @@ package mesh_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
+	"github.com/cachemesh/cachemesh/internal/natsd"
 	"github.com/cachemesh/cachemesh/mesh"
 	"github.com/cachemesh/cachemesh/testenv"
 )
@@ -161,5 +166,96 @@ func TestManyInvalidationsOfOneKeyFitInAQuestion(t *testing.T) {
 	}
 	if n := r.all[0].cache.Stats().Unreached; n > 0 {
 		t.Error("the owner was not reached")
+	}
+}
+
+// Members learn of it when they are connected again; what they have told is told in smaller messages, or as all of the cache.
+func TestAServerThatComesBackWithASmallerLimitStopsNothing(t *testing.T) {
+	t.Parallel()
+	serve := func(port, most int) *natsd.Server {
+		s, err := natsd.Start(natsd.Config{Port: port, MaxPayload: most, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Shutdown)
+		return s
+	}
+	s := serve(natsd.RandomPort, 1<<20)
+	origin := testenv.NewOrigin()
+	within := func(d time.Duration) context.Context {
+		ctx, cancel := context.WithTimeout(context.Background(), d)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	join := func(id string) (*mesh.Mesh, *mesh.Cache[[]byte]) {
+		t.Helper()
+		nc, err := nats.Connect(s.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(nc.Close)
+		m, err := mesh.Join(within(20*time.Second), nc, mesh.Config{ID: id, Heartbeat: rigBeat, Lease: 20 * time.Second, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := mesh.NewCache(m, "c", origin, mesh.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m, c
+	}
+	m0, c0 := join("m0")
+	m1, c1 := join("m1")
+	testenv.Eventually(t, 20*time.Second, "they agree", func() bool { return len(names(m0)) == 2 && len(names(m1)) == 2 })
+	long := strings.Repeat("k", 50_000)
+	if err := c0.Invalidate(within(20*time.Second), long); err != nil { // it is in the log of both
+		t.Fatal(err)
+	}
+	port := s.Port()
+	s.Shutdown()
+	s = serve(port, 32<<10)
+	keys := []string{long}
+	for i := range 2000 {
+		keys = append(keys, fmt.Sprint(i, strings.Repeat("x", 40)))
+	}
+	for _, c := range []*mesh.Cache[[]byte]{c0, c1} {
+		if err := c.Invalidate(within(20*time.Second), keys...); err != nil {
+			t.Error(err)
+		}
+	}
+	m2, _ := join("m2")
+	if got := names(m2); len(got) != 3 {
+		t.Errorf("who joins counts %v", got)
+	}
+	if got, err := c0.GetMany(within(20*time.Second), keys); err != nil || len(got) != len(keys) {
+		t.Errorf("%d values, %v", len(got), err)
+	}
+}
+
+func TestJoinRefusesAServerWhoseMessagesAreTooSmall(t *testing.T) {
+	nc := testenv.NATS(t, testenv.MaxPayload(2<<10)).Connect(t)
+	_, err := mesh.Join(t.Context(), nc, mesh.Config{})
+	wantText(t, err, "2048 bytes", "4096 at least", "max_payload")
+}
+
+func TestAMeshWorksWithTheSmallestMessages(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, testenv.NATS(t, testenv.MaxPayload(4<<10)))
+	r.grow(3)
+	keys, _ := r.keys(500, "")
+	r.fill(keys, r.all...)
+	if err := r.all[1].cache.Invalidate(r.within(10*time.Second), keys...); err != nil {
+		t.Error(err)
+	}
+	r.join("late")
+	r.readAll(keys, r.all...)
+	for _, n := range []int{1000, 3000, 3900, 5000} {
+		key := strings.Repeat("k", n)
+		if _, err := r.all[0].cache.Get(r.within(5*time.Second), key); err != nil {
+			t.Errorf("get of a key of %d bytes: %v", n, err)
+		}
+		if err := r.all[1].cache.Invalidate(r.within(5*time.Second), key); err != nil {
+			t.Errorf("invalidate of a key of %d bytes: %v", n, err)
+		}
 	}
 }

@@ -144,6 +144,13 @@ func (h *host) arm() {
 	}
 }
 
+// limit tells the roster how much goes into one message now.
+func (h *host) limit(bytes int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.roster.Limit(bytes)
+}
+
 // tell does what may wait until the lock has been given back.
 func (h *host) tell(e roster.Effects) {
 	for _, l := range e.Log {

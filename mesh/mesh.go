@@ -78,7 +78,8 @@ type Mesh struct {
 // handlers changed.
 //
 // It returns an error that names the field if cfg makes no sense, ErrIDTaken if
-// a live member uses cfg.ID, ErrClosed if nc is closed, and one that wraps
+// a live member uses cfg.ID, one that says so if the server takes no messages of 4 KiB,
+// ErrClosed if nc is closed, and one that wraps
 // nats.ErrPermissionViolation if nc's user may not use the subjects under
 // mesh.NAME.
 func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
@@ -97,6 +98,9 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("mesh: join %s: %w", cfg.Name, context.Cause(ctx))
+	}
+	if most := nc.MaxPayload(); most > 0 && most < leastPayload {
+		return nil, fmt.Errorf("mesh: join %s: this NATS takes messages of %d bytes, and a mesh needs %d at least: raise its max_payload", cfg.Name, most, leastPayload)
 	}
 	subj, err := wire.NewSubjects(cfg.Name, cfg.ID)
 	if err != nil {

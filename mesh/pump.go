@@ -222,14 +222,18 @@ func (m *Mesh) send(msg roster.Message) {
 // for the envelope. It does not wait for a connection that is stuck.
 func (m *Mesh) maxMessage() int { return int(m.message.Load()) }
 
-// measure takes note of the server's limit.
-func (m *Mesh) measure() {
+// leastPayload is the smallest max_payload of a server that a mesh can work with.
+const leastPayload = 4 << 10
+
+// measure takes note of the server's limit, and reports whether it has changed.
+func (m *Mesh) measure() (changed bool) {
 	const most, room = 512 << 10, 4 << 10
 	limit := m.nc.MaxPayload()
 	if limit <= 0 {
 		limit = 1 << 20
 	}
-	m.message.Store(max(min(limit-room, most), room))
+	size := max(min(limit-room, most), room)
+	return m.message.Swap(size) != size
 }
 
 // watchConnection follows the state of the connection: a reconnect may have
@@ -252,7 +256,9 @@ func (m *Mesh) watchConnection() {
 			}
 		}
 		is := m.nc.Status()
-		m.measure()
+		if m.measure() {
+			m.host.limit(m.maxMessage())
+		}
 		m.follow(is, m.clock.now())
 		switch {
 		case is == nats.CLOSED:

@@ -64,8 +64,27 @@ func (r *Roster) issue(o *op) {
 	r.tryEnd(o)
 }
 
+// Limit changes Config.MaxBytes.
+func (r *Roster) Limit(bytes int) {
+	if bytes > 0 {
+		r.cfg.MaxBytes = bytes
+	}
+}
+
+// toldAs is a target as it is told: one that no message holds, which was issued when messages
+// were larger, is told as all of its cache.
+func (r *Roster) toldAs(t Target) Target {
+	if size(t) > r.cfg.MaxBytes-baseSize {
+		return Target{Cache: t.Cache, Kind: All}
+	}
+	return t
+}
+
 // tell sends records in messages of bounded size.
 func (r *Roster) tell(to string, records []Invalidation) {
+	for i := range records {
+		records[i].Target = r.toldAs(records[i].Target)
+	}
 	for len(records) > 0 {
 		n := r.fit(records)
 		r.send(to, &Told{From: r.self, Records: records[:n:n]})
@@ -210,7 +229,7 @@ func (r *Roster) repeat() {
 				if p.acked.has(n) {
 					continue
 				}
-				if bytes += size(t); bytes > r.cfg.MaxBytes && len(records) > 0 {
+				if bytes += size(r.toldAs(t)); bytes > r.cfg.MaxBytes && len(records) > 0 {
 					break gather
 				}
 				records = append(records, Invalidation{Source: r.self, N: n, Target: t})

@@ -2,6 +2,7 @@ package roster
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -130,6 +131,31 @@ func TestALargeSetIsSplitAndDoneAsAWhole(t *testing.T) {
 			t.Errorf("%v applied %d", h.Self(), len(h.applied))
 		}
 	}
+}
+
+// What was issued when messages were larger is told as all of its cache: to those who owe it, and to who asks.
+func TestWhatNoMessageHoldsAnyMoreIsToldAsAllOfItsCache(t *testing.T) {
+	n, hosts := trio(t)
+	a, b, c := hosts[0], hosts[1], hosts[2]
+	long, all := key(strings.Repeat("k", 3000)), Target{Cache: "c", Kind: All}
+	n.cut = func(_, to *testHost, body any) bool { return to != a && tells(body) }
+	op := a.invalidate(long)
+	n.run(5 * time.Millisecond)
+	for _, h := range hosts {
+		h.Limit(1000)
+	}
+	n.cut = func(_, to *testHost, body any) bool {
+		_, told := body.(*Told)
+		return to == c && told
+	}
+	n.until(testLease, "done", func() bool { return a.isDone(op) })
+	for _, h := range []*testHost{b, c} {
+		if !h.has(all) || h.has(long) || h.drops > 0 {
+			t.Errorf("%v applied %v and dropped everything %d times", h.Self(), h.applied, h.drops)
+		}
+	}
+	d := n.add("d", 4)
+	n.until(testHeartbeat, "d joined", func() bool { return d.joined > 0 })
 }
 
 // What a heartbeat shows has been handed to the host before, or in the same step.

@@ -168,6 +168,8 @@ var mutants = []mutant{
 	{"identity.go", "an older incarnation comes back", "if n != nil && (b.From.Inc < n.inc ||", "if n != nil && (b.From.Inc < n.inc-n.inc ||"},
 	{"identity.go", "the elder takes the place of a live member", "r.fresh(cur) && !(r.large && r.outranks(b, cur))", "r.fresh(cur) && !r.outranks(b, cur)"},
 	{"namesake.go", "the elder of two processes of an ID obeys", "if mine < other || mine == other && r.cfg.Nonce < b.Nonce {", "if mine > other || mine == other && r.cfg.Nonce < b.Nonce {"},
+	{"invalidate.go", "what no message holds is told as it is", "if size(t) > r.cfg.MaxBytes-baseSize {", "if size(t) > 1<<30 {"},
+	{"tail.go", "what no message holds is taught as it is", "target := t.r.toldAs(rec.Target)", "target := rec.Target"},
 	{"join.go", "one who hears nobody holds up every Join", "return !p.waits && r.now-max(r.born, p.met, p.heard) > int64(lease)", "return !p.waits && r.now < int64(lease)"},
 	{"namesake.go", "a displaced member stays alone for ever", "r.leaving || r.now < r.elder.until {", "r.leaving || r.now >= 0 {"},
 	{"namesake.go", "a displaced member joins again beside the elder", "r.stillThere(b.From.Inc)", "_ = b.From.Inc"},

@@ -31,10 +31,11 @@ func (t *tailWriter) base(s *source) {
 }
 
 func (t *tailWriter) record(rec *record) {
-	t.fit(baseSize + size(rec.Target))
+	target := t.r.toldAs(rec.Target)
+	t.fit(baseSize + size(target))
 	t.note(rec.src)
-	t.bytes += size(rec.Target)
-	t.tail.Records = append(t.tail.Records, Invalidation{Source: rec.src.Instance, N: rec.n, Target: rec.Target})
+	t.bytes += size(target)
+	t.tail.Records = append(t.tail.Records, Invalidation{Source: rec.src.Instance, N: rec.n, Target: target})
 }
 
 // note has the message name a source.
