@@ -127,7 +127,7 @@ func (c *Cache[V]) Close() error {
 		caches := maps.Clone(old)
 		delete(caches, core.name)
 		m.caches.Store(&caches)
-		m.closeGateway(core)
+		within(announceBound, func() { m.closeGateway(core) })
 		m.host.step(func(r *roster.Roster, now int64) roster.Effects { return r.Close(now, core.name) })
 	}
 	m.openMu.Unlock()

@@ -62,7 +62,13 @@ func TestNoCallWaitsForAConnectionThatIsStuck(t *testing.T) {
 		"InvalidateTags":    func(ctx context.Context) error { return stuck.InvalidateTags(ctx, "tag") },
 		"Clear":             stuck.Clear,
 	}
-	names := append(slices.Sorted(maps.Keys(calls)), "Leave")
+	names := append(slices.Sorted(maps.Keys(calls)), "Join", "NewCache", "Close", "Leave")
+	calls["Join"] = func(ctx context.Context) error { _, err := mesh.Join(ctx, nc, mesh.Config{}); return err }
+	calls["NewCache"] = func(context.Context) error {
+		_, err := mesh.NewCache(m, "d", loader.Of(func(_ context.Context, key string) ([]byte, error) { return nil, nil }), mesh.Options{})
+		return err
+	}
+	calls["Close"] = func(context.Context) error { return stuck.Close() }
 	calls["Leave"] = m.Leave
 	for _, name := range names {
 		call := calls[name]

@@ -89,6 +89,37 @@ func Join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 	if ctx == nil {
 		return nil, errNilContext
 	}
+	type joined struct {
+		m   *Mesh
+		err error
+	}
+	over := make(chan joined, 1)
+	go func() {
+		m, err := join(ctx, nc, cfg)
+		over <- joined{m, err}
+	}()
+	select {
+	case j := <-over:
+		return j.m, j.err
+	case <-ctx.Done():
+	}
+	bound := time.NewTimer(3 * announceBound) // to say a last word, and why
+	defer bound.Stop()
+	select {
+	case j := <-over:
+		return j.m, j.err
+	case <-bound.C:
+	}
+	go func() {
+		if j := <-over; j.m != nil {
+			j.m.retire()
+		}
+	}()
+	return nil, fmt.Errorf("mesh: join: the NATS connection is stuck: %w", context.Cause(ctx))
+}
+
+// join is Join over a connection that is not stuck.
+func join(ctx context.Context, nc *nats.Conn, cfg Config) (*Mesh, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err

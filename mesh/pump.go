@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,110 +13,7 @@ import (
 	"github.com/cachemesh/cachemesh/internal/wire"
 )
 
-// Limits of what waits in a subscription before NATS drops. Heartbeats and
-// invalidations repair themselves, questions are repeated: a bound on memory
-// matters more than a message.
-const (
-	pendingMsgs  = 256 << 10
-	pendingBytes = 256 << 20
-)
-
 const subscribeBound = 10 * time.Second
-
-// subscriptions are what this member listens to.
-type subscriptions struct {
-	mu       sync.Mutex // guards the lists
-	list     []*nats.Subscription
-	draining []draining           // that hand over what has come, and end by themselves or with the member
-	control  []*nats.Subscription // whose losses make the roster ask again
-	lost     int                  // losses of control that have been seen
-	ended    bool
-
-	first atomic.Pointer[nats.Subscription] // of list: it is valid for as long as the connection is open
-}
-
-// draining is a subscription that gets nothing new.
-type draining struct {
-	*nats.Subscription
-	over chan struct{} // closed when all that had come has been handled
-}
-
-func (m *Mesh) listen(subject string, control bool, fn nats.MsgHandler) error {
-	return m.listenQueue(subject, "", control, fn)
-}
-
-func (m *Mesh) listenQueue(subject, queue string, control bool, fn nats.MsgHandler) error {
-	m.subs.mu.Lock()
-	defer m.subs.mu.Unlock()
-	if m.subs.ended {
-		return ErrClosed
-	}
-	sub, err := m.nc.QueueSubscribe(subject, queue, fn)
-	if err != nil {
-		return fmt.Errorf("subscribe %s: %w", subject, err)
-	}
-	_ = sub.SetPendingLimits(pendingMsgs, pendingBytes)
-	m.subs.list = append(m.subs.list, sub)
-	m.subs.first.CompareAndSwap(nil, sub)
-	if control {
-		m.subs.control = append(m.subs.control, sub)
-	}
-	return nil
-}
-
-// unlisten ends the subscriptions to subjects, once what has come by them has been handled.
-func (m *Mesh) unlisten(subjects ...string) {
-	m.subs.mu.Lock()
-	defer m.subs.mu.Unlock()
-	m.subs.draining = slices.DeleteFunc(m.subs.draining, func(d draining) bool { return !d.IsValid() })
-	kept := m.subs.list[:0]
-	for _, s := range m.subs.list {
-		gone := false
-		for _, subject := range subjects {
-			gone = gone || s.Subject == subject
-		}
-		if gone {
-			over := make(chan struct{})
-			s.SetClosedHandler(func(string) { close(over) })
-			if err := s.Drain(); err != nil { // as without a connection
-				_ = s.Unsubscribe()
-				continue
-			}
-			m.subs.draining = append(m.subs.draining, draining{s, over})
-		} else {
-			kept = append(kept, s)
-		}
-	}
-	clear(m.subs.list[len(kept):])
-	m.subs.list = kept
-}
-
-// handled waits until what has come by subscriptions that were ended has been handed over.
-func (m *Mesh) handled(ctx context.Context) {
-	m.subs.mu.Lock()
-	ended := slices.Clone(m.subs.draining)
-	m.subs.mu.Unlock()
-	for _, d := range ended {
-		select {
-		case <-d.over:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (m *Mesh) unsubscribe() {
-	m.subs.mu.Lock()
-	defer m.subs.mu.Unlock()
-	m.subs.ended = true
-	for _, s := range m.subs.list {
-		_ = s.Unsubscribe() // a closed connection has none
-	}
-	for _, d := range m.subs.draining {
-		_ = d.Unsubscribe()
-	}
-	m.subs.list, m.subs.draining, m.subs.control = nil, nil, nil
-}
 
 // subscribe listens to everything that members tell this one, and returns when
 // the server knows it.
@@ -128,6 +23,7 @@ func (m *Mesh) subscribe(ctx context.Context) error {
 	if !m.cfg.Private {
 		err = m.listenService() // first: what NATS then refuses last is of the mesh
 	}
+	m.tryPublishing()
 	err = errors.Join(err,
 		m.listen(m.subj.AllOf(), true, m.onControl),
 		m.listen(m.subj.ToMe(), true, m.onControl),
@@ -143,6 +39,25 @@ func (m *Mesh) subscribe(ctx context.Context) error {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	return m.denied()
+}
+
+// tryPublishing publishes to this member, which does not listen yet, on each of the subjects of
+// which the others' use would fail late: NATS tells by that alone whether it may be. That it may
+// speak to all its first heartbeat shows.
+func (m *Mesh) tryPublishing() {
+	me, inc := m.cfg.ID, m.host.inc()
+	for _, try := range []struct {
+		subject string
+		nothing any
+	}{
+		{m.subj.To(me), &wire.Taken{ID: me}},
+		{m.subj.Ask(me), &wire.Ask{Inc: inc}},
+		{m.subj.Answer(me), &wire.Answer{Inc: inc, To: inc}},
+	} {
+		if data, err := wire.Append(nil, try.nothing); err == nil {
+			_ = m.nc.Publish(try.subject, data) // without a connection nothing is refused either
+		}
+	}
 }
 
 // denied is what NATS has last refused of what members need, if it has since Join began: a
@@ -281,21 +196,6 @@ func (m *Mesh) watchConnection() {
 func (m *Mesh) connectionClosed() bool {
 	first := m.subs.first.Load()
 	return first != nil && !first.IsValid()
-}
-
-// controlLost reports whether NATS has dropped messages of the roster's since it was last asked.
-func (m *Mesh) controlLost() bool {
-	m.subs.mu.Lock()
-	defer m.subs.mu.Unlock()
-	lost := 0
-	for _, s := range m.subs.control {
-		if n, err := s.Dropped(); err == nil {
-			lost += n
-		}
-	}
-	more := lost > m.subs.lost
-	m.subs.lost = max(lost, m.subs.lost)
-	return more
 }
 
 // adviseOnConnection says what of the caller's connection will hurt.

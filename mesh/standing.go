@@ -1,5 +1,7 @@
 package mesh
 
+import "time"
+
 // A member that another live one of its ID has displaced, which a merge of two parted meshes
 // can bring about, is a mesh of its own until that one is silent for a lease. It answers no
 // clients, to whom it would speak for the mesh.
@@ -47,17 +49,43 @@ func (m *Mesh) watchStanding() {
 	}
 }
 
-// tend opens a cache to clients if this member may answer them, or closes it. openMu is held.
+// tend opens a cache to clients if this member may answer them, or closes it. openMu is held:
+// a connection that is stuck does so later.
 func (m *Mesh) tend(c *core) error {
 	may := !m.cfg.Private && !m.cfg.Reader && !m.displaced() && !m.ending.Load()
-	switch {
-	case may && !c.answering:
-		if err := m.openGateway(c); err != nil {
-			return err
-		}
-	case !may && c.answering:
-		m.closeGateway(c)
+	if may == c.answering {
+		return nil
 	}
 	c.answering = may
-	return nil
+	if !may {
+		within(announceBound, func() { m.closeGateway(c) })
+		return nil
+	}
+	opened := make(chan error, 1)
+	go func() { opened <- m.openGateway(c) }()
+	bound := time.NewTimer(announceBound)
+	defer bound.Stop()
+	select {
+	case err := <-opened:
+		c.answering = err == nil
+		return err
+	case <-bound.C:
+		m.log.Warn("cachemesh: the NATS connection is stuck: clients are answered later", "cache", c.name)
+		go m.openedLate(c, opened)
+		return nil
+	}
+}
+
+// openedLate looks whether clients are still to be answered when NATS could be told so.
+func (m *Mesh) openedLate(c *core, opened <-chan error) {
+	err := <-opened
+	m.openMu.Lock()
+	defer m.openMu.Unlock()
+	switch wanted := c.answering && m.cache(c.name) == c; {
+	case err != nil && wanted:
+		c.answering = false
+		m.log.Error("cachemesh: clients are not answered", "cache", c.name, "error", err)
+	case err == nil && !wanted:
+		m.closeGateway(c)
+	}
 }

@@ -31,6 +31,9 @@ func TestJoinSaysWhatNATSDoesNotAllow(t *testing.T) {
 			mayNot("deaf", nil, []string{"mesh.>"}),
 			mayNot("deaf to all", nil, []string{"mesh.default.all.*", "$SRV.>"}),
 			mayNot("dumb", []string{"mesh.default.>"}, nil),
+			mayNot("dumb to one", []string{"mesh.default.to.>"}, nil),
+			mayNot("asks nobody", []string{"mesh.default.ask.>"}, []string{"$SRV.>"}),
+			mayNot("answers nobody", []string{"mesh.default.ans.>"}, nil),
 		},
 	})
 	if err != nil {
@@ -59,7 +62,7 @@ func TestJoinSaysWhatNATSDoesNotAllow(t *testing.T) {
 			t.Errorf("%s: %v", user, err)
 		}
 	}
-	for _, user := range []string{"deaf", "deaf to all", "dumb"} { // nobody else is there
+	for _, user := range []string{"deaf", "deaf to all", "dumb", "dumb to one", "asks nobody", "answers nobody"} { // nobody else is there
 		refused(user, 10*time.Second)
 	}
 	m, err := join("free", 10*time.Second)
