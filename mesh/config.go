@@ -55,7 +55,8 @@ type Config struct {
 	// then holds on every member, those across a partition included, because
 	// a member that cannot hear this many, itself included, answers each read by a
 	// load and keeps nothing. It must be a majority of the members that there will
-	// ever be at a time, those of a rolling update included: 2 of 3, 3 of 5. All
+	// ever be at a time, those of a rolling update and second processes of an ID
+	// included: 2 of 3, 3 of 5. All
 	// members must have the same Quorum, and in fence mode the same Lease: Join is
 	// refused otherwise. A member begins to answer from memory a lease after Join.
 	// Default 0: bounded mode.

@@ -87,3 +87,12 @@ func (p *progress) top() uint64 {
 	}
 	return p.prefix
 }
+
+// count is how many numbers are in the set.
+func (p *progress) count() uint64 {
+	n := p.prefix
+	for _, s := range p.spans {
+		n += s.hi - s.lo + 1
+	}
+	return n
+}

@@ -124,7 +124,7 @@ func TestLostMessagesAreAskedFor(t *testing.T) {
 	n.until(2*testHeartbeat, "done", func() bool { return a.isDone(op) })
 }
 
-func TestResyncAsksEverybodyAtOnce(t *testing.T) {
+func TestResyncAsksTwoAtOnce(t *testing.T) {
 	n, hosts := trio(t)
 	b := hosts[1]
 	e := b.Resync(n.now)

@@ -1,26 +1,34 @@
 package roster
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// mostAsked is how many members are asked at once for what may be missing here: one may be gone.
+const mostAsked = 2
 
 // Resync is for after a reconnect or after messages were lost: it sends a
-// heartbeat at once and asks everybody for what is missing here (R5).
+// heartbeat at once and asks some members for what is missing here (R5). What others know
+// beside that their heartbeats show.
 func (r *Roster) Resync(now int64) Effects {
 	r.begin(now)
 	if !r.over && !r.apart {
 		r.forceBeat, r.asking = true, true
 		asked := 0
 		for _, p := range r.some() {
-			if p.echoed > 0 && !r.cfg.Ablation.RepairNothing && !(r.large && asked == r.cfg.Large.Lists) {
+			if p.echoed > 0 && asked < mostAsked {
 				asked++
-				r.send(p.ID, &Want{From: r.self, To: p.Instance, Have: r.vector()})
+				r.want(p)
 			}
 		}
 	}
 	return r.finish()
 }
 
-// want asks a peer for what it has applied and we have not. One question at a
-// time: each member's heartbeats show the same gap.
+// want asks a peer for what it has applied and we have not. One question at a time: each
+// member's heartbeats show the same gap.
 func (r *Roster) want(p *peer) {
 	if r.cfg.Ablation.RepairNothing {
 		return
@@ -30,10 +38,11 @@ func (r *Roster) want(p *peer) {
 }
 
 // tail answers Want: what the log holds above what the asker has, whoever issued
-// it, and up to where the log no longer holds it.
+// it, and up to where the log no longer holds it. It is as much as goes in one message of
+// moderate size: who has learnt that asks for the rest.
 func (r *Roster) tail(w *Want) {
 	for _, s := range r.sourceOrder {
-		s.have, s.listed = 0, false
+		s.have, s.listed, s.last = 0, false, 0
 	}
 	for _, a := range w.Have {
 		if s := r.sources[a.Source]; s != nil {
@@ -47,12 +56,24 @@ func (r *Roster) tail(w *Want) {
 			t.base(s)
 		}
 	}
+	var lacking []*record
+	ordered := true
 	r.log.all(func(rec *record) {
 		if rec.n <= rec.src.have || rec.n <= rec.src.base && rec.src.base > rec.src.have || skip(rec.src) {
 			return
 		}
-		t.record(rec)
+		ordered = ordered && rec.n > rec.src.last
+		rec.src.last = rec.n
+		lacking = append(lacking, rec)
 	})
+	if !ordered { // the asker has moved on by what it gets only if that is the first that it lacks
+		slices.SortStableFunc(lacking, func(a, b *record) int { return cmp.Compare(a.n, b.n) })
+	}
+	for _, rec := range lacking {
+		if !t.record(rec) {
+			break
+		}
+	}
 	t.flush()
 }
 
@@ -80,8 +101,11 @@ func (r *Roster) learn(t *Tail) {
 			s.changed = min(s.changed, at)
 		}
 	}
-	r.wantDue = 0
 	if news { // somebody may wait for it to be shown
+		r.wantDue = 0
+		if p := r.remote(t.From); p != nil && !r.caughtUp(p) {
+			r.want(p)
+		}
 		r.wantBeat = r.wantBeat || !r.large
 		for _, p := range r.order {
 			p.answer = p.answer || r.large && (p.Instance == t.From || p.waits && !p.confirms)

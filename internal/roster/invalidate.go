@@ -3,7 +3,6 @@ package roster
 import (
 	"cmp"
 	"slices"
-	"time"
 )
 
 // op is one call of Invalidate, until everybody who is waited for has confirmed
@@ -111,7 +110,7 @@ func (r *Roster) owe(p *peer, o *op) {
 		return
 	}
 	if len(p.owes) == 0 {
-		p.repeatDue = r.now + r.repeatEvery()
+		p.repeat.begin(r.now, r.now+r.repeatEvery())
 	}
 	p.owes = append(p.owes, o)
 	o.left++
@@ -166,12 +165,16 @@ func (r *Roster) confirm(c *Confirm) {
 	if p == nil || c.To != r.self {
 		return
 	}
+	before := p.acked.count()
 	p.acked.raise(min(c.Upto, r.issued))
 	p.lagAt = 0
 	for _, n := range c.Also {
 		if n <= r.issued && len(p.acked.spans) < maxSpans {
 			p.acked.add(n)
 		}
+	}
+	if p.acked.count() > before {
+		p.repeat.move(r.now)
 	}
 	p.tested = 0
 	r.vouch(p, c.Upto, c.Crowd)
@@ -201,44 +204,6 @@ func (r *Roster) acknowledge(p *peer) {
 // No peer can have applied what has not been issued.
 func (r *Roster) acknowledgeShown(p *peer) {
 	p.acked.raise(min(p.shown[r.self], r.issued))
-}
-
-// repeatEvery is the time between two repeats to one peer.
-func (r *Roster) repeatEvery() int64 {
-	return int64(max(50*time.Millisecond, r.cfg.Heartbeat/4))
-}
-
-// repeat tells each peer again what it has not confirmed, one message at a time.
-func (r *Roster) repeat() {
-	for _, p := range r.order {
-		if len(p.owes) == 0 || r.now < p.repeatDue {
-			continue
-		}
-		r.test(p)
-		p.repeatDue = r.now + r.repeatEvery()
-		var records []Invalidation
-		bytes := 0
-	gather:
-		for _, o := range p.owes {
-			if r.now-o.told < r.repeatEvery() {
-				p.repeatDue = min(p.repeatDue, o.told+r.repeatEvery())
-				break
-			}
-			for i, t := range o.targets {
-				n := o.first + uint64(i)
-				if p.acked.has(n) {
-					continue
-				}
-				if bytes += size(r.toldAs(t)); bytes > r.cfg.MaxBytes && len(records) > 0 {
-					break gather
-				}
-				records = append(records, Invalidation{Source: r.self, N: n, Target: t})
-			}
-		}
-		if len(records) > 0 {
-			r.tell(p.ID, records)
-		}
-	}
 }
 
 // Missing names who has not confirmed an operation, those evicted meanwhile

@@ -20,6 +20,8 @@ type testNet struct {
 	hosts []*testHost
 	queue []flying
 	cut   func(from, to *testHost, body any) bool
+	slow  func(to *testHost, body any) time.Duration // for so long a message keeps those behind it waiting
+	free  map[*testHost]int64                        // when the link to a host is
 	sent  int
 }
 
@@ -44,7 +46,7 @@ type testHost struct {
 }
 
 func newNet(t testing.TB) *testNet {
-	return &testNet{t: t, now: int64(time.Hour), cut: func(_, _ *testHost, _ any) bool { return false }}
+	return &testNet{t: t, free: map[*testHost]int64{}, now: int64(time.Hour), cut: func(_, _ *testHost, _ any) bool { return false }}
 }
 
 func (n *testNet) add(id string, nonce uint64, change ...func(*Config)) *testHost {
@@ -99,10 +101,23 @@ func (h *testHost) take(e Effects) {
 		h.net.sent++
 		for _, to := range h.net.hosts {
 			if to != h && !to.dead && (m.To == "" || m.To == to.Self().ID) && !h.net.cut(h, to, m.Body) {
-				h.net.queue = append(h.net.queue, flying{h.net.now + delay, h, to, m.Body})
+				h.net.fly(h, to, m.Body)
 			}
 		}
 	}
+}
+
+// fly puts a message on its way: it comes after those that were sent to the host before.
+func (n *testNet) fly(from, to *testHost, body any) {
+	if n.slow != nil {
+		n.free[to] = max(n.free[to], n.now) + int64(n.slow(to, body))
+	}
+	f := flying{max(n.now, n.free[to]) + delay, from, to, body}
+	i := len(n.queue)
+	for i > 0 && n.queue[i-1].at > f.at {
+		i--
+	}
+	n.queue = slices.Insert(n.queue, i, f)
 }
 
 // run lets time pass.

@@ -54,9 +54,9 @@ type peer struct {
 	relied   bool   // it counts in our quorum (F6)
 	vouched  uint64 // our own records up to here are applied wherever its grants hold (F8)
 
-	acked     progress // which of our own invalidations it has applied
-	owes      []*op    // operations that wait for it, ascending
-	repeatDue int64    // when they are told again
+	acked  progress // which of our own invalidations it has applied
+	owes   []*op    // operations that wait for it, ascending
+	repeat repeats  // of them
 
 	suspected bool // the transport says that nobody listens there; ends with its next beat
 

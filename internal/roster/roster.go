@@ -198,7 +198,7 @@ func (r *Roster) Next() int64 {
 			next = min(next, r.waitEnds(p)+1)
 		}
 		if len(p.owes) > 0 {
-			next = min(next, p.repeatDue)
+			next = min(next, p.repeat.due)
 		}
 	}
 	if !r.joined && !r.leaving && r.now < r.born+int64(r.cfg.Heartbeat) {

@@ -25,6 +25,7 @@ type source struct {
 	mark    uint64 // Roster.changes then
 	have    uint64 // scratch of tail: how much the asker has
 	listed  bool   // scratch of tail: the asker knows the source
+	last    uint64 // scratch of tail: the record that came last
 }
 
 func compareInstances(a, b Instance) int {

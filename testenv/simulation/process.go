@@ -77,7 +77,7 @@ func (w *world) start(slot int) {
 		large = roster.Large{From: 3, Pace: 200 * time.Millisecond, Lists: 2}
 	}
 	p.r = roster.New(roster.Config{ID: p.id, Nonce: p.nonce, Heartbeat: time.Duration(heartbeat), Lease: time.Duration(lease), Large: large,
-		LogSize: w.LogSize, Quorum: w.Quorum, Reader: slot < w.N && slot >= w.N-w.Readers, Ablation: w.Ablation}, p.clock())
+		LogSize: w.LogSize, MaxBytes: w.Message, Quorum: w.Quorum, Reader: slot < w.N && slot >= w.N-w.Readers, Ablation: w.Ablation}, p.clock())
 	p.view = p.r.View()
 	w.logf("%v starts, nonce %d", p, p.nonce)
 	p.carryOut(p.r.Start(p.clock()))

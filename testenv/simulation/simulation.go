@@ -39,6 +39,7 @@ type Scenario struct {
 	Kinds   string  // of faults, each as likely as it is often named: see nemesis
 	Writes  float64 // share of Invalidate and Set among the calls
 	LogSize int     // of the rosters
+	Message int     // bytes of records in one message of theirs; 0: as many as in a mesh
 	Readers int     // of the processes, the last ones: they own nothing
 	Quorum  int     // of the rosters: above 0 fence mode, where the promise binds every member
 	Large   bool    // to the rosters three members are many
