@@ -22,6 +22,7 @@ const (
 const (
 	minHeartbeat = 10 * time.Millisecond
 	maxHeartbeat = time.Minute
+	maxLease     = 10 * time.Minute // others wait no longer
 	minLeases    = 3 // heartbeats that a lease must hold: two may be lost
 	maxWeight    = 100
 	maxQuorum    = 64
@@ -48,7 +49,7 @@ type Config struct {
 	// there are, every 27ms times their number. Default 1s.
 	Heartbeat time.Duration
 	// Lease is the silence after which others evict this member, at least
-	// three heartbeats. Default five heartbeats. Among more than a hundred members
+	// three heartbeats. Default five heartbeats; more than ten minutes is ten minutes. Among more than a hundred members
 	// it counts from when one of them needs an answer of this one.
 	Lease time.Duration
 	// Quorum above 0, and up to 64, is fence mode: the promise of Invalidate
@@ -108,6 +109,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Quorum < 0 || c.Quorum > maxQuorum {
 		bad("Quorum", "is %d: it must be 0 (bounded mode) to %d, a majority of the members", c.Quorum, maxQuorum)
 	}
+	c.Lease = min(c.Lease, maxLease)
 	return c, errors.Join(errs...)
 }
 
