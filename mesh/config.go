@@ -23,7 +23,7 @@ const (
 	minHeartbeat = 10 * time.Millisecond
 	maxHeartbeat = time.Minute
 	maxLease     = 10 * time.Minute // others wait no longer
-	minLeases    = 3 // heartbeats that a lease must hold: two may be lost
+	minLeases    = 3                // heartbeats that a lease must hold: two may be lost
 	maxWeight    = 100
 	maxQuorum    = 64
 )

@@ -28,6 +28,24 @@ const (
 // Options says how a cache keeps and loads. The zero value works. Durations are 1ms at least
 // where they are not 0. Members may open one cache with different options: the owner's decide
 // about a value.
+//
+// An entry's life, with all that an option can add to it:
+//
+//	load begins (age 0)                    TTL, less jitter
+//	|                                      |
+//	|   fresh            refreshed ahead   |   stale                              gone
+//	|-------------------|------------------|-----------------|--------------------|------>
+//	|                   |                  |                 |                    |
+//	|                   RefreshAhead x life| StaleWhile-     | StaleIfError       memory no longer
+//	|                   |                  | Revalidate      |                    answers with it
+//	answered at once    answered at once,  answered at once, a load is waited for,
+//	                    one load behind    marked stale, one for SoftTimeout at most;
+//	                                       load behind       answered stale if it fails
+//
+// Invalidate, InvalidateTags, Clear and Set end it at once, from any stage. The load behind a
+// read is one for the whole mesh, at the owner. After a load that has failed the next try is
+// made ErrorBackoff later. A replica is gone after ReplicaTTL, or where its owner would refresh
+// the value, whichever comes first.
 type Options struct {
 	// MaxBytes is the memory for owned values, at least 64 KiB. Default 64 MiB.
 	// A value larger than a quarter of it is answered and never kept. Of types

@@ -31,27 +31,36 @@ type recordID struct {
 	n      uint64
 }
 
+// issued is what a process has issued n records for: the operation that begins, or, as a new
+// incarnation, all that are pending, that one included.
+func (c *checker) issued(p *process, n int) (of []*record) {
+	if c.issuing != nil && len(c.issuing.records) == n {
+		return c.issuing.records
+	}
+	for _, o := range p.pending {
+		of = append(of, o.records...)
+	}
+	return of
+}
+
 // stepped looks at a step before its messages are sent.
 func (c *checker) stepped(p *process, e roster.Effects) {
-	var again []*record
-	for _, o := range p.pending {
-		again = append(again, o.records...)
-	}
-	if c.issuing != nil {
-		again = c.issuing.records
-	}
+	var issued []recordID
 	for _, m := range e.Send {
 		t, ok := m.Body.(*roster.Told)
 		if !ok || m.To != "" {
 			continue
 		}
 		for _, i := range t.Records {
-			id := recordID{i.Source, i.N}
-			if c.records[id] == nil {
-				c.records[id], again = again[0], again[1:]
-				p.applied[c.records[id]] = true
+			if id := (recordID{i.Source, i.N}); c.records[id] == nil {
+				issued = append(issued, id)
 			}
 		}
+	}
+	of := c.issued(p, len(issued))
+	for i, id := range issued {
+		c.records[id] = of[i]
+		p.applied[of[i]] = true
 	}
 	c.issuing = nil
 	p.pending = slices.DeleteFunc(p.pending, func(o *operation) bool { return slices.Contains(e.Done, o.id) })
