@@ -39,10 +39,10 @@ type gateway struct {
 }
 
 func (m *Mesh) openGateway(c *core) error {
-	handle := func(answer func(*nats.Msg)) nats.MsgHandler {
+	handle := func(alsoUnasked bool, answer func(*nats.Msg)) nats.MsgHandler {
 		places := make(chan struct{}, gatewayMost) // of its own: reads that wait for loads keep no invalidation out
 		return func(msg *nats.Msg) {
-			if msg.Reply == "" {
+			if msg.Reply == "" && !alsoUnasked {
 				return
 			}
 			select {
@@ -66,9 +66,9 @@ func (m *Mesh) openGateway(c *core) error {
 			}()
 		}
 	}
-	err := m.listenQueue(m.subj.Get(c.name), gatewayQueue, false, handle(c.answerGet))
+	err := m.listenQueue(m.subj.Get(c.name), gatewayQueue, false, handle(false, c.answerGet))
 	if err == nil {
-		err = m.listenQueue(m.subj.Invalidate(c.name), gatewayQueue, false, handle(c.answerInvalidate))
+		err = m.listenQueue(m.subj.Invalidate(c.name), gatewayQueue, false, handle(true, c.answerInvalidate))
 	}
 	if err != nil {
 		m.closeGateway(c)
@@ -80,9 +80,14 @@ func (m *Mesh) closeGateway(c *core) {
 	m.unlisten(m.subj.Get(c.name), m.subj.Invalidate(c.name))
 }
 
-// refuseClient answers with an error as NATS services do.
+// refuseClient answers with an error as NATS services do. Who wants no answer to an invalidation
+// leaves a line in the log.
 func (m *Mesh) refuseClient(msg *nats.Msg, code int, text string) {
 	m.gateway.errors.Add(1)
+	if msg.Reply == "" {
+		m.log.Warn("cachemesh: a client's request without a reply subject has failed", "subject", msg.Subject, "code", code, "error", text)
+		return
+	}
 	text = text[:min(len(text), mostWords)]
 	reply := nats.NewMsg(msg.Reply)
 	reply.Header.Set(micro.ErrorHeader, text)
@@ -151,7 +156,9 @@ func (c *core) answerInvalidate(msg *nats.Msg) {
 		c.m.refuseClient(msg, statusOf(err), err.Error())
 		return
 	}
-	_ = c.m.nc.Publish(msg.Reply, nil)
+	if msg.Reply != "" {
+		_ = c.m.nc.Publish(msg.Reply, nil)
+	}
 }
 
 func seconds(d time.Duration) string {
