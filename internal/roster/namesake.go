@@ -140,8 +140,11 @@ func (r *Roster) tryReturn() {
 	r.lastTick, r.asking = r.now, true
 }
 
-// returning reports whether this member had joined and is joining again, as a new incarnation.
-func (r *Roster) returning() bool { return r.wasJoined && !r.joined && !r.leaving && !r.over }
+// returning reports whether this member had joined and is joining again, as a new incarnation,
+// since so short a time that somebody may have yet to be heard for whom its invalidations wait.
+func (r *Roster) returning() bool {
+	return r.wasJoined && !r.joined && !r.leaving && !r.over && r.now-r.born < int64(r.cfg.Lease)
+}
 
 // endReturn ends the operations that waited for this member to have joined again.
 func (r *Roster) endReturn() {

@@ -111,6 +111,24 @@ func TestAnInvalidationOfOneWhoJoinsAgainWaitsForThoseItHasYetToFind(t *testing.
 	n.until(testLease, "done", func() bool { return y.isDone(op) && b.has(key("k")) })
 }
 
+// b knows of a, whom the one who joins again does not hear: it is not joined for as long as that lasts.
+func TestAnInvalidationOfOneWhoCannotJoinAgainWaitsForALease(t *testing.T) {
+	n, a, b, x, y := displacement(t)
+	n.cut = func(from, to *testHost, _ any) bool { return from == y && to == a || from == a && to == y }
+	x.take(x.Gone(n.now))
+	x.dead = true
+	n.until(testHeartbeat, "it joins again", func() bool { return !y.View().Displaced })
+	op := y.invalidate(key("k"))
+	n.run(testLease / 2)
+	if y.isDone(op) || y.Missing(n.now, op) == nil {
+		t.Errorf("done %v, missing %v", y.isDone(op), y.Missing(n.now, op))
+	}
+	n.until(testLease, "done", func() bool { return y.isDone(op) })
+	if !b.has(key("k")) || y.View().Joined {
+		t.Errorf("b has it: %v; joined: %v", b.has(key("k")), y.View().Joined)
+	}
+}
+
 func TestOneWhoIsAloneWhenItJoinsAgainInvalidatesAfterAHeartbeat(t *testing.T) {
 	n, a, b, x, y := displacement(t)
 	a.dead, b.dead, x.dead = true, true, true
