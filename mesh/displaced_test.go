@@ -59,8 +59,8 @@ func TestADisplacedMemberIsBackWhenTheOtherOfItsIDIsGone(t *testing.T) {
 				elder, m0 := r.all[1], r.all[0]
 				younger := displace(t, r)
 				time.Sleep(5 * rigLease)
-				if got := names(younger.Mesh); len(got) != 1 {
-					t.Fatalf("not alone: %v", got)
+				if got := names(younger.Mesh); len(got) != 1 || !younger.Stats().Displaced || m0.Stats().Displaced {
+					t.Fatalf("not alone: %v, %+v", got, younger.Stats())
 				}
 				within := time.Second
 				if how == "left" {
@@ -72,6 +72,9 @@ func TestADisplacedMemberIsBackWhenTheOtherOfItsIDIsGone(t *testing.T) {
 					within += 2 * rigLease
 				}
 				r.agree(within, m0, younger)
+				if younger.Stats().Displaced {
+					t.Error("it still says that it is displaced")
+				}
 				key := ownedBy(t, r, m0, "m1")
 				if _, err := m0.cache.Get(r.within(time.Second), key); err != nil {
 					t.Fatal(err)

@@ -7,6 +7,7 @@ type Stats struct {
 	Member        string // this member's ID
 	Members       int    // that it counts now, itself included
 	Fenced        bool   // it hears no quorum now: every read is a load, and nothing is kept
+	Displaced     bool   // another live member has its ID: it is a mesh of its own until that one is silent
 	Invalidations uint64 // targets of Invalidate, InvalidateTags, Clear and Set here
 	Batches       uint64 // messages with questions to other members
 	Questions     uint64 // in them, repetitions not counted
@@ -97,6 +98,7 @@ func (m *Mesh) Stats() Stats {
 		Member:        m.cfg.ID,
 		Members:       len(m.Members()),
 		Fenced:        !m.closed.Load() && m.host.fenced(m.clock.now()),
+		Displaced:     !m.closed.Load() && m.displaced(),
 		Invalidations: m.stats.invalidations.Load(),
 		Batches:       m.stats.batches.Load(),
 		Questions:     m.stats.questions.Load(),

@@ -54,7 +54,7 @@ func startAdmin(n *Node) (*admin, error) {
 // adminHandler answers
 //
 //	/healthz  200 while the process lives
-//	/readyz   200 when the node has joined and is connected, else 503 and why
+//	/readyz   200 when the node serves, else 503 and why
 //	/metrics  Prometheus
 func adminHandler(n *Node) http.Handler {
 	mux := http.NewServeMux()

@@ -77,6 +77,13 @@ var meshMetrics = []metric[mesh.Stats]{
 			}
 			return 0
 		}),
+	meshMetric("displaced", "1 while another live member has this one's ID: it is a mesh of its own.", prometheus.GaugeValue,
+		func(s mesh.Stats) int {
+			if s.Displaced {
+				return 1
+			}
+			return 0
+		}),
 	meshMetric("invalidations_total", "Invalidations begun on this member.", prometheus.CounterValue,
 		func(s mesh.Stats) uint64 { return s.Invalidations }),
 	meshMetric("question_messages_total", "Messages with questions to other members.", prometheus.CounterValue,

@@ -152,7 +152,7 @@ func (n *Node) HTTPAddr() string {
 }
 
 // Ready reports why the node does not serve now: it has not joined yet, is
-// leaving, or is cut off from NATS. nil: it serves.
+// leaving, is cut off from NATS, or another live member has its ID. nil: it serves.
 func (n *Node) Ready() error {
 	n.mu.Lock()
 	joined, leaving, err := n.joined, n.leaving, n.err
@@ -166,6 +166,8 @@ func (n *Node) Ready() error {
 		return err
 	case !n.nc.IsConnected():
 		return errors.New("not connected to NATS")
+	case n.mesh.Stats().Displaced:
+		return fmt.Errorf("displaced: another live member has the ID %s", n.ID())
 	}
 	return nil
 }
