@@ -41,6 +41,8 @@ const (
 
 const (
 	batchQuestions = 1024      // most questions in a message
+	batchWorth     = 24        // so many do not wait for the batch before them,
+	batchShare     = 4         // nor does this part of those that are under way
 	answerPart     = 33000     // of results and values in one part of an answer: about the 32 KiB that nats.go reads and writes at once
 	gatherMost     = 256 << 10 // of values before the last part for which the next batch waits
 	aliasShare     = 2         // a value that is a smaller share of its message is copied out

@@ -112,9 +112,14 @@ func (l *link) takeBatch(limit int) (taken []*call, size int) {
 
 // gathers reports whether the next batch waits for more questions: the member has yet to
 // receive the last one, or another part of its answers is about to bring askers of further
-// questions. The lock is held.
+// questions. It waits no longer than for so many that they are worth a message of their own:
+// while the one process wakes up for the last batch, the other works on the next. The lock
+// is held.
 func (l *link) gathers(now int64) bool {
-	return (l.unacked != 0 || l.more) && now-l.sentAt < int64(ackPatience)
+	if l.unacked == 0 && !l.more || now-l.sentAt >= int64(ackPatience) {
+		return false
+	}
+	return l.queue.len() < max(batchWorth, l.calls.len()/batchShare)
 }
 
 // giveUp ends the calls whose message cannot be sent, but for those that have ended since.
