@@ -111,7 +111,7 @@ func (t table) panels() (out []panel) {
 			p.bars = append(p.bars, bar{
 				name: r.Name, value: r.Cells[i].Value,
 				ours:  strings.HasPrefix(r.Name, nameMesh),
-				limit: r.Name == nameTCP,
+				limit: r.Name == nameTCP || r.Name == nameRelay,
 			})
 		}
 		out = append(out, p)

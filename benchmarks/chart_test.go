@@ -73,7 +73,7 @@ func TestTheChartFindsTheRatiosInTheTable(t *testing.T) {
 }
 
 func TestEveryNameFitsBesideItsBar(t *testing.T) {
-	for _, name := range []string{nameMesh, nameEmbedded, nameNATS, nameGroupcache, nameRedis, nameTCP} {
+	for _, name := range []string{nameMesh, nameEmbedded, nameNATS, nameGroupcache, nameRedis, nameRelay, nameTCP} {
 		if len(name) > 32 {
 			t.Errorf("%q has %d letters, and there is room for 32", name, len(name))
 		}

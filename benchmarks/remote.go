@@ -21,6 +21,7 @@ const (
 	nameNATS       = "nats.go, a Request for each get"
 	nameGroupcache = "groupcache over HTTP"
 	nameRedis      = "Redis, rueidis"
+	nameRelay      = "a relay between two, no cache"
 	nameTCP        = "one TCP connection, no cache"
 )
 
@@ -28,7 +29,7 @@ const (
 // lacks is told in notes.
 func contenders(ctx context.Context, f *family) (all []contender, notes []string, err error) {
 	for _, open := range []func(context.Context, *family) (contender, error){
-		meshContender, embeddedContender, natsContender, groupcacheContender, redisContender, tcpContender,
+		meshContender, embeddedContender, natsContender, groupcacheContender, redisContender, relayContender, tcpContender,
 	} {
 		c, err := open(ctx, f)
 		if errors.Is(err, errNoRedis) {
@@ -101,6 +102,18 @@ func redisContender(ctx context.Context, f *family) (c contender, err error) {
 		return c, err
 	}
 	c.caller, err = f.add(ctx, spec{System: "redis", Addr: c.broker.addr})
+	return c, err
+}
+
+func relayContender(ctx context.Context, f *family) (c contender, err error) {
+	c.name = nameRelay
+	if c.owner, err = f.add(ctx, spec{System: "tcp-owner"}); err != nil {
+		return c, err
+	}
+	if c.broker, err = f.add(ctx, spec{System: "tcp-relay", Addr: c.owner.addr}); err != nil {
+		return c, err
+	}
+	c.caller, err = f.add(ctx, spec{System: "tcp", Addr: c.broker.addr})
 	return c, err
 }
 

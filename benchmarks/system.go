@@ -38,6 +38,7 @@ var systems = map[string]func(ctx context.Context, s spec) (*system, error){
 	"redis":                        newRedis,
 	"tcp":                          newTCP,
 	"tcp-owner":                    newTCPOwner,
+	"tcp-relay":                    newTCPRelay,
 	"ristretto":                    newRistretto,
 	"otter":                        newOtter,
 	"sturdyc":                      newSturdyc,
