@@ -99,7 +99,7 @@ func (l *link) accept(a *wire.Answer, values []byte, size int) {
 	if a.Batch != 0 {
 		l.received(a, answered, now)
 	}
-	next := l.queue.len() > 0 && !l.more
+	next := l.queue.len() > 0 && !l.gathers(now)
 	l.mu.Unlock()
 	if takeOvers {
 		l.endTogether(over, a.Inc, now)

@@ -141,21 +141,22 @@ func (l *link) nudge() {
 // ask sends questions, in one message if they fit. Each one's done is called with
 // its answer, or with status 0 when the member cannot be reached.
 func (l *link) ask(calls ...*call) {
-	l.enqueue(l.m.clock.now(), calls...)
-	l.nudge()
+	if _, due := l.enqueue(l.m.clock.now(), calls...); due {
+		l.nudge()
+	}
 }
 
 // askOne is ask for the question of a caller who knows what time it is, and will wait for
 // its answer: if nothing else is under way the caller sends it.
 func (l *link) askOne(now int64, k *call) {
-	if alone := l.enqueue(now, k); !alone || !l.sendHere(now) {
+	if alone, due := l.enqueue(now, k); due && (!alone || !l.sendHere(now)) {
 		l.nudge()
 	}
 }
 
-// enqueue puts questions into the queue, and reports whether nothing else has to be sent or
-// was sent with others lately.
-func (l *link) enqueue(now int64, calls ...*call) (alone bool) {
+// enqueue puts questions into the queue. alone: nothing else has to be sent or was sent with
+// others lately. due: the link's goroutine has to be woken up for them.
+func (l *link) enqueue(now int64, calls ...*call) (alone, due bool) {
 	inc, waited := l.instance()
 	first := l.m.stats.questions.Add(uint64(len(calls))) - uint64(len(calls)) + 1
 	l.mu.Lock()
@@ -169,7 +170,7 @@ func (l *link) enqueue(now int64, calls ...*call) (alone bool) {
 	if l.closed {
 		l.mu.Unlock()
 		l.fail(calls)
-		return false
+		return false, false
 	}
 	for _, k := range calls {
 		if !k.forgotten {
@@ -177,8 +178,9 @@ func (l *link) enqueue(now int64, calls ...*call) (alone bool) {
 		}
 	}
 	alone = l.queue.len() == 1 && l.unacked == 0 && l.inBatch <= 1
+	due = l.due(now)
 	l.mu.Unlock()
-	return alone
+	return alone, due
 }
 
 // seenIn is the incarnation of a link's member in a view.
@@ -257,6 +259,10 @@ func (l *link) run() {
 			}
 			n = m
 			runtime.Gosched() // let who is about to ask this member get into the message
+		}
+		select {
+		case <-l.wake: // of those who have got into it
+		default:
 		}
 		for l.flushAnswers() || l.sendQuestions() {
 		}

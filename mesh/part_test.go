@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"testing"
+	"time"
 
 	"github.com/cachemesh/cachemesh/internal/wire"
 )
@@ -52,6 +53,37 @@ func TestTheNextBatchWaitsForThePartsThatHaveBeenAnnounced(t *testing.T) {
 	batch(m.clock.now())
 	if !part(wire.Answer{Batch: 3}) {
 		t.Error("the next batch waits though all has come in one part")
+	}
+}
+
+// Who asks while questions gather wakes up nobody, if somebody looks after them in time.
+func TestQuestionsThatGatherWakeUpNobodyUnlessTheyWouldBeForgotten(t *testing.T) {
+	const now = int64(time.Hour)
+	soon, far := now+int64(ackPatience), now+int64(time.Hour)
+	for what, c := range map[string]struct {
+		unacked  uint64
+		more     bool
+		sentAt   int64
+		queued   int
+		looks    int64
+		isToWake bool
+	}{
+		"nothing is on its way":                                 {0, false, now - 1, 1, soon, true},
+		"a batch is on its way":                                 {1, false, now - 1, 1, soon, false},
+		"a part of an answer is":                                {0, true, now - 1, 1, soon, false},
+		"a batch is, and they are worth another":                {1, false, now - 1, batchWorth, soon, true},
+		"a batch has been for long":                             {1, false, now - int64(ackPatience), 1, soon, true},
+		"a batch is, and nobody looks":                          {1, false, now - 1, 1, far, true},
+		"a part is that nobody waits for, and nobody looks":     {0, true, now - 1, 1, far, true},
+		"a batch is, and who looks after it should have by now": {1, false, now - 1, 1, now - 1, false},
+	} {
+		l := &link{unacked: c.unacked, more: c.more, sentAt: c.sentAt, looks: c.looks}
+		for range c.queued {
+			l.queue.push(new(call))
+		}
+		if got := l.due(now); got != c.isToWake {
+			t.Errorf("%s: the link is to be woken up: %v, want %v", what, got, c.isToWake)
+		}
 	}
 }
 

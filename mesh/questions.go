@@ -122,6 +122,11 @@ func (l *link) gathers(now int64) bool {
 	return l.queue.len() < max(batchWorth, l.calls.len()/batchShare)
 }
 
+// due reports whether the link's goroutine has to be woken up for questions that have come into
+// the queue. It need not be where they gather: the answer does so, or who asks as the last of
+// those that are worth a message, or watch, if it looks soon. The lock is held.
+func (l *link) due(now int64) bool { return !l.gathers(now) || l.looks > now+int64(ackPatience) }
+
 // giveUp ends the calls whose message cannot be sent, but for those that have ended since.
 func (l *link) giveUp(ask *wire.Ask) {
 	var ended []*call
