@@ -50,7 +50,8 @@ func (l *link) accept(a *wire.Answer, values []byte, size int) {
 	takeOvers, refused, answered := false, false, 0
 	l.mu.Lock()
 	l.refused = 0
-	if l.patience.answered(a.Batch, now); l.silent.Load() {
+	asked := l.patience.answered(a.Batch, now)
+	if l.silent.Load() {
 		l.silent.Store(false)
 	}
 	for i := range a.Results {
@@ -97,7 +98,7 @@ func (l *link) accept(a *wire.Answer, values []byte, size int) {
 	}
 	l.more = a.Flags&wire.AnswerMore != 0
 	if a.Batch != 0 {
-		l.received(a, answered, now)
+		l.received(a, answered < asked || asked == 0, now)
 	}
 	next := l.queue.len() > 0 && !l.gathers(now)
 	l.mu.Unlock()
@@ -123,18 +124,17 @@ func (l *link) askAgain(k *call, now int64) {
 	l.queue.push(k)
 }
 
-// received notes that the member has a batch, and has answered so many of its questions
-// in the same message. The lock is held.
-func (l *link) received(a *wire.Answer, answered int, now int64) {
-	batch := a.Batch
-	if batch == l.unacked {
+// received notes that the member has a batch. rest: it may not have answered all of its
+// questions in the same message. The lock is held.
+func (l *link) received(a *wire.Answer, rest bool, now int64) {
+	if a.Batch == l.unacked {
 		l.unacked = 0
-		if answered >= l.inBatch {
-			return
-		}
+	}
+	if !rest {
+		return
 	}
 	for k := range l.calls.each {
-		if k.batch == batch && !k.working && k.asks(a.Inc) {
+		if k.batch == a.Batch && !k.working && k.asks(a.Inc) {
 			k.works(now)
 		}
 	}

@@ -50,8 +50,9 @@ type patience struct {
 }
 
 type sentBatch struct {
-	number uint64
-	at     int64
+	number    uint64
+	questions int
+	at        int64
 }
 
 // limit is how long a batch may be on its way before its member is slow. Where
@@ -73,8 +74,8 @@ func (p *patience) usual() time.Duration {
 	return min(max(p.trip+4*p.spread, leastPatience), mostPatience)
 }
 
-// sent notes that a batch is on its way.
-func (p *patience) sent(number uint64, now int64) {
+// sent notes that a batch of so many questions is on its way.
+func (p *patience) sent(number uint64, questions int, now int64) {
 	lost := max(0, len(p.unacked)+1-mostUnacked)
 	for lost < len(p.unacked) && now-p.unacked[lost].at > int64(lostAfter) {
 		lost++
@@ -82,21 +83,24 @@ func (p *patience) sent(number uint64, now int64) {
 	if lost > 0 {
 		p.unacked = append(p.unacked[:0], p.unacked[lost:]...)
 	}
-	p.unacked = append(p.unacked, sentBatch{number, now})
+	p.unacked = append(p.unacked, sentBatch{number, questions, now})
 }
 
 // answered notes an answer, which says that a batch has come; 0: none. What was sent
-// before that batch has come as well, or is lost.
-func (p *patience) answered(batch uint64, now int64) {
+// before that batch has come as well, or is lost. It gives how many questions are in the
+// batch, 0 where that is not known any more.
+func (p *patience) answered(batch uint64, now int64) (questions int) {
 	p.heard = now
 	for i, b := range p.unacked {
 		if b.number == batch {
+			questions = b.questions
 			p.measure(time.Duration(now - b.at))
 			p.unacked = append(p.unacked[:0], p.unacked[i+1:]...)
 			break
 		}
 	}
 	p.speaks()
+	return questions
 }
 
 // hears notes when anything else was last heard from the member.

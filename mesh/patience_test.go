@@ -15,7 +15,7 @@ func TestPatienceLearnsFromRoundTripsAndForgetsTheWorst(t *testing.T) {
 	}
 	now := ms(1000)
 	trip := func(d int64) {
-		p.sent(uint64(now), now)
+		p.sent(uint64(now), 1, now)
 		now += ms(d)
 		p.answered(uint64(now-ms(d)), now)
 	}
@@ -43,9 +43,9 @@ func TestPatienceLearnsFromRoundTripsAndForgetsTheWorst(t *testing.T) {
 
 func TestAMemberIsSlowThenSilentUntilItAnswers(t *testing.T) {
 	var p patience
-	p.sent(1, ms(0))
+	p.sent(1, 1, ms(0))
 	p.answered(1, ms(1))
-	p.sent(2, ms(1000))
+	p.sent(2, 1, ms(1000))
 	look := func(at int64, waits bool, heard int64) (slow uint64) {
 		slow, next := p.judge(waits, ms(heard), ms(at))
 		if slow == 0 && !p.silent && (next <= ms(at) || next > ms(2000)) {
@@ -82,7 +82,7 @@ func TestAMemberIsSlowThenSilentUntilItAnswers(t *testing.T) {
 
 func TestAProcessThatIsLateItselfBlamesNobody(t *testing.T) {
 	var p patience
-	p.sent(1, ms(0))
+	p.sent(1, 1, ms(0))
 	p.answered(1, ms(1))
 	p.held(-time.Second, ms(2))
 	if got := p.limit(); got != leastSlow {
@@ -92,7 +92,7 @@ func TestAProcessThatIsLateItselfBlamesNobody(t *testing.T) {
 	if got := p.limit(); got != leastSlow+turns*100*time.Millisecond {
 		t.Errorf("%v after it was 100ms late", got)
 	}
-	p.sent(2, ms(900))
+	p.sent(2, 1, ms(900))
 	if slow, _ := p.judge(true, 0, ms(1840)); slow != 0 || p.silent {
 		t.Error("a member is blamed for the time that this process was held up")
 	}

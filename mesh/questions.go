@@ -66,7 +66,7 @@ func (l *link) flushQuestions() bool {
 		l.calls.put(k)
 	}
 	l.unacked, l.more, l.sentAt = l.batch, false, now
-	l.patience.sent(l.batch, now)
+	l.patience.sent(l.batch, l.inBatch, now)
 	l.mu.Unlock() // from here on calls of taken may end, and serve others: ask alone is looked at
 
 	l.m.host.mu.Lock()
