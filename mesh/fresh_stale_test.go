@@ -264,6 +264,7 @@ func TestLoadTimeoutAndOverloadAreFailures(t *testing.T) {
 		e, took := l.read()
 		is(t, e, l.nth(1), l.memory(), true)
 		between(t, took, time.Second, 1100*time.Millisecond)
+		time.Sleep(time.Millisecond) // the load's time is up at this very instant: it is to have noticed
 		l.origin.release()
 
 		time.Sleep(6 * time.Second)
