@@ -1,6 +1,7 @@
 package mesh_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -126,4 +127,98 @@ func ownedBy(t *testing.T, r *rig, m *rigMember, id string) string {
 	}
 	t.Fatalf("%s owns nothing", id)
 	return ""
+}
+
+// m0 misses what it is told just before the younger is displaced: nobody may be told that it is invalidated.
+func TestAnInvalidationUnderWayWhenItsMemberIsDisplacedIsNotConfirmed(t *testing.T) {
+	virtual(t, 0, func(t *testing.T, r *rig) {
+		r.config.Private = true
+		m0, elder := r.join("m0"), r.join("m1")
+		r.config.Private = false
+		r.agree(10*time.Second, m0, elder)
+		time.Sleep(20 * time.Second)
+		elder.link.Swallow()
+		testenv.Eventually(t, 20*time.Second, "the elder is evicted", func() bool { return len(names(m0.Mesh)) == 1 })
+		younger, err := r.tryJoin(r.within(20*time.Second), "m1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.agree(10*time.Second, m0, younger)
+		time.Sleep(time.Second)
+		key := ownedBy(t, r, m0, "m0")
+		if _, err := m0.cache.Get(r.within(time.Second), key); err != nil {
+			t.Fatal(err)
+		}
+		client := r.server.Connect(t)
+		m0.link.Drop(1, testenv.ToClient)
+		asClient, asCaller := make(chan error, 1), make(chan error, 1)
+		go func() {
+			msg, err := client.Request("mesh.default.invalidate.c", []byte(key), 10*time.Second)
+			if err == nil && len(msg.Header) > 0 {
+				err = errors.New(msg.Header.Get("Nats-Service-Error-Code"))
+			}
+			asClient <- err
+		}()
+		go func() { asCaller <- younger.cache.Invalidate(r.within(time.Hour), key) }()
+		time.Sleep(10 * time.Millisecond)
+		elder.link.Heal()
+		if err := <-asClient; err == nil || err.Error() != "504" {
+			t.Errorf("the client is told %v", err)
+		}
+		var partial *mesh.PartialError
+		if err := <-asCaller; !errors.As(err, &partial) || !errors.Is(err, mesh.ErrIDTaken) || fmt.Sprint(partial.Members) != "[m0]" {
+			t.Errorf("the caller is told %v", err)
+		}
+		if v, err := m0.cache.Get(r.within(time.Second), key); err != nil || string(v) != key+"#1" {
+			t.Errorf("m0 has heard of it: it reads %q, %v", v, err)
+		}
+		m0.link.Drop(0, testenv.ToClient)
+	})
+}
+
+func TestAnInvalidationOfOneWhoIsDisplacedAgainReturns(t *testing.T) {
+	virtual(t, 2, func(t *testing.T, r *rig) {
+		elder, m0 := r.all[1], r.all[0]
+		younger := displace(t, r)
+		m0.link.Swallow(testenv.ToClient) // m0 hears nothing: younger cannot join
+		elder.link.Swallow()
+		testenv.Eventually(t, 20*time.Second, "it joins again", func() bool { return !younger.Stats().Displaced })
+		ended := make(chan error, 1)
+		go func() { ended <- younger.cache.Invalidate(r.within(time.Hour), "k") }()
+		time.Sleep(10 * time.Millisecond)
+		elder.link.Heal()
+		time.Sleep(100 * time.Millisecond)
+		m0.link.Heal()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, mesh.ErrIDTaken) {
+				t.Errorf("it ended with %v", err)
+			}
+		case <-time.After(10 * rigLease):
+			t.Errorf("it has not returned; displaced: %v", younger.Stats().Displaced)
+		}
+	})
+}
+
+// What others ask the elder reaches the one that it has displaced, too.
+func TestADisplacedMemberDisturbsNoQuestionsToTheOther(t *testing.T) {
+	virtual(t, 2, func(t *testing.T, r *rig) {
+		elder, m0 := r.all[1], r.all[0]
+		displace(t, r)
+		r.agree(10*time.Second, m0, elder)
+		all, owned := r.keys(100, "m1")
+		r.fill(all, elder)
+		time.Sleep(time.Second)
+		elder.link.Delay(30*time.Millisecond, 0) // a refusal of the other comes first by far
+		time.Sleep(2 * time.Second)
+		loads := r.origin.Loads()
+		for _, key := range owned[:20] {
+			if _, err := m0.cache.Get(r.within(5*time.Second), key); err != nil {
+				t.Error(err)
+			}
+		}
+		if n := r.origin.Loads() - loads; n > 0 {
+			t.Errorf("%d loads of what the elder holds", n)
+		}
+	})
 }

@@ -31,7 +31,8 @@ var (
 	ErrNoOwner = errors.New("mesh: no owner can be reached")
 	// errNilContext is returned where a call that may wait is given no context.
 	errNilContext = errors.New("mesh: the context is nil; context.Background() is one without an end")
-	// ErrIDTaken is returned by Join when a live member uses the same ID.
+	// ErrIDTaken is returned by Join when a live member uses the same ID. In a PartialError it
+	// says that one has displaced this member before all others had confirmed.
 	ErrIDTaken = errors.New("mesh: ID is taken by a live member")
 )
 
@@ -52,9 +53,10 @@ func (e *LoadError) Unwrap() error { return e.Err }
 
 // PartialError is returned by Invalidate, InvalidateTags, Clear and Set when
 // not every member has confirmed in time. The invalidation goes on behind the
-// caller's back until each of them has it or is evicted.
+// caller's back until each of them has it or is evicted; where this member has been
+// displaced (ErrIDTaken), once it joins again.
 type PartialError struct {
-	Members []string // IDs of the members that have not confirmed, by ID, those evicted meanwhile included; none where only a quorum was waited for
+	Members []string // IDs of the members that have not confirmed, by ID, those evicted meanwhile included; none where only a quorum was waited for, or those who had yet to be heard
 	cause   error    // why the caller stopped waiting
 }
 
@@ -63,6 +65,9 @@ func (e *PartialError) Error() string {
 	switch len(e.Members) {
 	case 0:
 		s = "mesh: all members that are heard have confirmed, and they are no quorum"
+		if e.cause == ErrIDTaken {
+			s = "mesh: members that have yet to be heard have not confirmed"
+		}
 	case 1:
 		s = "mesh: 1 member has not confirmed: " + e.Members[0]
 	}

@@ -30,6 +30,8 @@ const (
 	// gatewayMost is how many reads of clients one member answers at once for a cache, and
 	// how many invalidations.
 	gatewayMost = 1024
+
+	displacedText = "this member has been displaced by another of its ID"
 )
 
 // gateway counts the clients' requests of one cache.
@@ -56,7 +58,7 @@ func (m *Mesh) openGateway(c *core) error {
 				defer m.callers.leave(with)
 				began := m.clock.now()
 				if m.displaced() {
-					m.refuseClient(msg, 503, "this member has been displaced by another of its ID")
+					m.refuseClient(msg, 503, displacedText)
 				} else {
 					answer(msg)
 				}
@@ -154,6 +156,10 @@ func (c *core) answerInvalidate(msg *nats.Msg) {
 	defer cancel()
 	if err := c.invalidateKeys(ctx, []string{string(msg.Data)}); err != nil {
 		c.m.refuseClient(msg, statusOf(err), err.Error())
+		return
+	}
+	if c.m.displaced() { // it may have been alone when the invalidation began
+		c.m.refuseClient(msg, 503, displacedText)
 		return
 	}
 	if msg.Reply != "" {

@@ -18,7 +18,7 @@ type host struct {
 	mu     sync.Mutex
 	roster *roster.Roster
 	nonce  uint64                   // of this process, to tell it from another with its ID
-	ops    map[uint64]chan struct{} // invalidations that somebody waits for
+	ops    map[uint64]chan []string // invalidations that somebody waits for, and is told who has not confirmed; closed: all have
 	awake  chan struct{}            // closed when the round after a stop is over; nil outside one
 	timer  *time.Timer              // for the roster's next tick
 	armed  int64                    // what timer is set to; guarded by mu
@@ -44,7 +44,7 @@ func newHost(m *Mesh, nonce uint64, version string, hash uint8) *host {
 			Weight: m.cfg.Weight, Reader: m.cfg.Reader, Version: version, Hash: hash,
 			MaxBytes: m.maxMessage(), Quorum: m.cfg.Quorum,
 		}, now),
-		ops:     map[uint64]chan struct{}{},
+		ops:     map[uint64]chan []string{},
 		joined:  make(chan struct{}),
 		refused: make(chan string, 1),
 		differs: make(chan string, 1),
@@ -114,6 +114,12 @@ func (h *host) carryOut(e roster.Effects) {
 		if ch := h.ops[op]; ch != nil {
 			close(ch)
 			delete(h.ops, op)
+		}
+	}
+	for _, op := range e.Parted {
+		if ch := h.ops[op.ID]; ch != nil {
+			ch <- op.Missing
+			delete(h.ops, op.ID)
 		}
 	}
 	if e.Joined {

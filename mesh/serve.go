@@ -38,8 +38,10 @@ func (m *Mesh) onAsk(msg *nats.Msg) {
 	}
 	m.heard.Store(by.received)
 	m.backlog.came(by.received)
-	if ask.To != 0 && ask.To != m.host.inc() {
-		m.refuse(by, ask)
+	if own := ask.To == m.host.inc(); !own && (ask.To != 0 || m.displaced()) {
+		if !m.displaced() { // else the other one of this ID is meant, and answers
+			m.refuse(by, ask)
+		}
 		return
 	}
 	if len(ask.Bases)+len(ask.Records) > 0 {

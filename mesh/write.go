@@ -20,7 +20,7 @@ func (m *Mesh) invalidate(ctx context.Context, targets []roster.Target, step fun
 	}
 	m.stats.invalidations.Add(uint64(len(targets)))
 	var op uint64
-	confirmed := make(chan struct{})
+	confirmed := make(chan []string, 1)
 	h := m.host
 	h.mu.Lock()
 	var e roster.Effects
@@ -44,8 +44,8 @@ func (m *Mesh) invalidate(ctx context.Context, targets []roster.Target, step fun
 	}
 	var cause error
 	select {
-	case <-confirmed:
-		return nil
+	case missing, parted := <-confirmed:
+		return partedFrom(missing, parted)
 	case <-ctx.Done():
 		cause = context.Cause(ctx)
 	case <-m.done:
@@ -58,14 +58,23 @@ func (m *Mesh) invalidate(ctx context.Context, targets []roster.Target, step fun
 	h.roster.Forget(op)
 	h.mu.Unlock()
 	select {
-	case <-confirmed: // at the last moment
-		return nil
+	case missing, parted := <-confirmed: // at the last moment
+		return partedFrom(missing, parted)
 	default:
 	}
 	if len(missing) == 0 && cause != ErrClosed && !quorum {
 		return nil
 	}
 	return &PartialError{Members: missing, cause: cause}
+}
+
+// partedFrom is the error of an invalidation that nobody waits for any more: none, unless this
+// member has been parted from those who have yet to confirm it.
+func partedFrom(missing []string, parted bool) error {
+	if !parted {
+		return nil
+	}
+	return &PartialError{Members: missing, cause: ErrIDTaken}
 }
 
 // set invalidates key and keeps item in its place: at home from the step that

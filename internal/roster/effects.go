@@ -13,6 +13,9 @@ type Effects struct {
 	Send []Message
 	// Done: operations of Invalidate that everyone waited for has confirmed.
 	Done []uint64
+	// Parted: operations that some had yet to confirm when this member was displaced, which
+	// parts it from them. They are issued anew, and Done, when it has joined again.
+	Parted []Parted
 	// Joined: Join may return. Once in a roster's life.
 	Joined bool
 	// Refused, if not empty, says why this member cannot be in the mesh: a live
@@ -26,6 +29,12 @@ type Effects struct {
 	Awake bool
 	// Log: lines for a human, each with its level.
 	Log []Line
+}
+
+// Parted is an operation for which nobody is to wait any longer.
+type Parted struct {
+	ID      uint64
+	Missing []string // the IDs of those who are known not to have confirmed it
 }
 
 // Line is one remark for the log.

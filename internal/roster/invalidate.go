@@ -16,6 +16,7 @@ type op struct {
 	missed      []string // those evicted while they did
 
 	forgotten bool // nobody waits for its end
+	parted    bool // somebody owed it when this member was displaced: it is issued anew when this one joins again
 
 	lingers  bool       // fence mode: nobody owes it, and no quorum has agreed to it yet
 	quorum   []Instance // those who have confirmed it since quorumAt, and have been heard
@@ -43,6 +44,7 @@ func (r *Roster) Invalidate(now int64, targets []Target) (id uint64, e Effects) 
 // issue numbers the records of an operation, applies and tells them.
 func (r *Roster) issue(o *op) {
 	o.first, o.last, o.told, o.left, o.quorum = r.issued+1, r.issued+uint64(len(o.targets)), r.now, 0, nil
+	o.parted = false
 	r.issued = o.last
 	records := make([]Invalidation, 0, len(o.targets))
 	for i, t := range o.targets {

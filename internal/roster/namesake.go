@@ -59,6 +59,7 @@ const maxAgain = 4
 // is heard. It holds what it held, for clients of its own process only; what it hears
 // invalidated it drops, but nobody waits for that.
 func (r *Roster) stepAside() {
+	r.part()
 	for _, p := range r.order {
 		r.evict(p)
 		p.counted = false
@@ -82,6 +83,20 @@ func (r *Roster) stepAside() {
 			c.own(r)
 		}
 	}
+}
+
+// part notes which operations somebody has yet to confirm, who lives and may read what they
+// invalidate, and which wait for those who have yet to be heard: they end, but are not done.
+func (r *Roster) part() {
+	for _, o := range r.openOps() {
+		if missing := r.Missing(r.now, o.id); r.keeps || len(missing) > 0 {
+			o.parted = true
+			if !r.fenceMode() {
+				r.out.Parted = append(r.out.Parted, Parted{o.id, missing})
+			}
+		}
+	}
+	r.keeps = false
 }
 
 // stillThere notes that the other one of this ID is alive.

@@ -168,3 +168,56 @@ func TestWhenNamesakesRefuseEachOtherOneStays(t *testing.T) {
 		t.Errorf("refused: %q and %q", x.refused, y.refused)
 	}
 }
+
+// a lives and may hold the value: its confirmation is lacking, and nobody waits for it any more.
+func TestAnInvalidationUnderWayWhenItsMemberIsDisplacedIsNotDone(t *testing.T) {
+	n, a, b, x, y := displacement(t)
+	x.dead = true
+	n.until(3*testLease, "y is back", func() bool { return y.counts("a", "b", "x") && y.View().Joined })
+	n.cut = func(_, to *testHost, body any) bool { return to == a && tells(body) }
+	op := y.invalidate(key("k"))
+	n.run(10 * time.Millisecond)
+	y.take(y.Receive(n.now, "x", &Taken{ID: "x", Nonce: 4}))
+	if !y.View().Displaced || y.isDone(op) || len(y.parted) != 1 || y.parted[0].ID != op || strings.Join(y.parted[0].Missing, " ") != "a" {
+		t.Fatalf("displaced %v, done %v, parted %+v", y.View().Displaced, y.isDone(op), y.parted)
+	}
+	n.run(testLease / 2)
+	if y.isDone(op) {
+		t.Error("it was said to be done")
+	}
+	n.cut = func(_, _ *testHost, _ any) bool { return false }
+	n.until(4*testLease, "a has it once y has joined again", func() bool { return a.has(key("k")) && y.isDone(op) })
+	if len(y.ops) > 0 || !b.has(key("k")) {
+		t.Errorf("%d operations are kept; b has it: %v", len(y.ops), b.has(key("k")))
+	}
+}
+
+func TestAnInvalidationOfOneWhoIsDisplacedWhileItJoinsAgainEnds(t *testing.T) {
+	n, _, _, x, y := displacement(t)
+	n.cut = func(from, to *testHost, body any) bool {
+		_, beat := body.(*Beat)
+		return from == x && to == y && beat // y tries, and x says that the ID is taken
+	}
+	n.until(5*testLease, "y joins again", func() bool { return !y.View().Displaced })
+	op := y.invalidate(key("k")) // it has heard nobody yet
+	y.take(y.Receive(n.now, "x", &Taken{ID: "x", Nonce: 4}))
+	if !y.View().Displaced || y.isDone(op) || len(y.parted) != 1 || y.parted[0].ID != op {
+		t.Errorf("displaced %v, done %v, parted %+v", y.View().Displaced, y.isDone(op), y.parted)
+	}
+}
+
+func TestADisplacedFencedMemberKeepsNothingOfWhatIsGivenUp(t *testing.T) {
+	n := newNet(t)
+	y := n.add("y", 7, func(c *Config) { c.Quorum = 2 })
+	n.run(2 * testLease)
+	for range 100 {
+		y.take(y.Receive(n.now, "y", &Taken{ID: "y", Nonce: 7})) // the elder is there
+		op := y.invalidate(key("k"))
+		n.run(5 * time.Millisecond)
+		y.Forget(op)
+	}
+	n.run(testLease / 2)
+	if !y.apart || len(y.ops) > 0 || len(y.lingering) > 1 { // the last goes with the next step
+		t.Errorf("apart %v; %d operations are kept, %d linger", y.apart, len(y.ops), len(y.lingering))
+	}
+}

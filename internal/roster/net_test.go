@@ -39,6 +39,7 @@ type testHost struct {
 	applied []Target
 	drops   int
 	done    []uint64
+	parted  []Parted
 	joined  int64 // when; 0: not yet
 	refused string
 	awake   int
@@ -81,7 +82,7 @@ func (h *testHost) take(e Effects) {
 		h.drops++
 	}
 	h.applied = append(h.applied, e.Apply...)
-	h.done = append(h.done, e.Done...)
+	h.done, h.parted = append(h.done, e.Done...), append(h.parted, e.Parted...)
 	if e.Joined {
 		h.joined = h.net.now
 	}

@@ -5,7 +5,7 @@ import "hash/fnv"
 // tryEnd ends an operation that nobody owes any more, in fence mode once a
 // quorum has agreed to it (F7, F8).
 func (r *Roster) tryEnd(o *op) {
-	if o.left > 0 {
+	if o.left > 0 || o.parted {
 		return
 	}
 	if o.forgotten {
@@ -112,7 +112,9 @@ func (r *Roster) attested(o *op) (n int) {
 // hours away, and is never Done.
 func (r *Roster) Forget(id uint64) {
 	if o := r.ops[id]; o != nil {
-		o.forgotten = true // the next step ends it, if nobody owes it
+		if o.forgotten = true; o.left == 0 && !o.parted {
+			delete(r.ops, id)
+		}
 	}
 }
 

@@ -305,6 +305,9 @@ func (r *Roster) finish() Effects {
 			r.speak()
 		}
 	}
+	if r.apart {
+		r.tryEndLingering()
+	}
 	r.forceBeat, r.asking = false, false
 	r.publish()
 	r.ticked = false

@@ -175,6 +175,12 @@ func (p *process) carryOut(e roster.Effects) {
 			end(true, nil)
 		}
 	}
+	for _, op := range e.Parted {
+		if end := p.ends[op.ID]; end != nil {
+			delete(p.ends, op.ID)
+			end(false, op.Missing)
+		}
+	}
 	if e.Awake {
 		waiters := p.waiters
 		p.waiters = nil
