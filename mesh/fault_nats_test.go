@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/cachemesh/cachemesh/mesh"
 	"github.com/cachemesh/cachemesh/testenv"
 )
@@ -116,4 +118,42 @@ func TestAMemberWhoseConnectionIsClosedIsClosed(t *testing.T) {
 			t.Error("who waited:", a.err)
 		}
 	})
+}
+
+// The owner's connection moves: it is gone for milliseconds. What was asked in several messages meanwhile
+// is asked once more, and not only what was in the first.
+func TestQuestionsInSeveralMessagesOutliveAMomentWithoutTheOwner(t *testing.T) {
+	for _, callers := range []int{1, 40, 200} {
+		t.Run(fmt.Sprint(callers), func(t *testing.T) {
+			virtual(t, 0, func(t *testing.T, r *rig) {
+				r.nats = []nats.Option{nats.ReconnectWait(5 * time.Millisecond), nats.ReconnectJitter(0, 0)}
+				r.grow(2)
+				m0, m1 := r.all[0], r.all[1]
+				all, owned := r.keys(1000, "m1")
+				r.fill(all, m1)
+				time.Sleep(time.Second)
+				loads := r.origin.Loads()
+				m0.link.Delay(2*time.Millisecond, 0)
+				m1.link.Cut()
+				time.Sleep(time.Millisecond)
+				var waits []<-chan answer[[]byte]
+				for i := range callers {
+					waits = append(waits, get(r.within(time.Second), m0.cache, owned[i]))
+					if i == 0 { // goes alone; those of the next moment are worth a message of their own
+						time.Sleep(500 * time.Microsecond)
+					}
+				}
+				time.Sleep(500 * time.Microsecond)
+				m1.link.Heal()
+				for i, w := range waits {
+					if got := <-w; got.err != nil {
+						t.Errorf("%s: %v", owned[i], got.err)
+					}
+				}
+				if n := r.origin.Loads() - loads; n > 0 {
+					t.Errorf("%d loads of what the owner holds", n)
+				}
+			})
+		})
+	}
 }

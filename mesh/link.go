@@ -56,20 +56,21 @@ type link struct {
 	m  *Mesh
 	id string
 
-	mu      sync.Mutex // guards all below
-	queue   queue      // to be sent
-	calls   asked      // those that have been sent
-	answers []lateAnswer
-	pulls   []*pulling // values of which more pieces are to be asked for
-	pieces  int        // pieces that are on their way
-	batch   uint64     // numbers batches
-	unacked uint64     // the batch that has not been received yet, as far as is known
-	more    bool       // another part has been announced by the latest answer since the last batch
-	inBatch int        // questions in the last batch
-	sentAt  int64      // of it
-	refused int        // "no responders" in a row
-	pinged  int64      // when the member was last to be pinged: once for what is on its way
-	pings   bool       // that has yet to be sent
+	mu        sync.Mutex // guards all below
+	queue     queue      // to be sent
+	calls     asked      // those that have been sent
+	answers   []lateAnswer
+	pulls     []*pulling // values of which more pieces are to be asked for
+	pieces    int        // pieces that are on their way
+	batch     uint64     // numbers batches
+	unacked   uint64     // the batch that has not been received yet, as far as is known
+	more      bool       // another part has been announced by the latest answer since the last batch
+	inBatch   int        // questions in the last batch
+	sentAt    int64      // of it
+	refused   int        // "no responders" in a row, to tries secondTry apart
+	refusedAt int64      // when the latest of those came
+	pinged    int64      // when the member was last to be pinged: once for what is on its way
+	pings     bool       // that has yet to be sent
 	// patience tells when the member is slow, and when it is silent.
 	patience patience
 	closed   bool

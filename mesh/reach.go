@@ -182,12 +182,14 @@ func (l *link) suspected() bool {
 func (l *link) noResponders() {
 	now := l.m.clock.now()
 	l.mu.Lock()
-	l.refused++
 	l.unacked = 0
 	l.patience.forget()
+	if l.refused == 0 || now >= l.refusedAt+int64(secondTry) { // else it is of another batch that was on its way
+		l.refused, l.refusedAt = l.refused+1, now
+	}
 	if l.refused == 1 {
 		for k := range l.calls.each {
-			k.due = now + int64(secondTry)
+			k.due = l.refusedAt + int64(secondTry)
 		}
 		l.mu.Unlock()
 		l.nudge()
