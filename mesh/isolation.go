@@ -51,7 +51,8 @@ func (m *Mesh) listenFor(now int64) {
 	go func() {
 		defer i.probing.Store(false)
 		if m.nc.FlushTimeout(silenceOf(m.cfg.Heartbeat)) == nil {
-			i.sign.Store(now) // it has answered what was asked after this
+			for was := i.sign.Load(); now > was && !i.sign.CompareAndSwap(was, now); was = i.sign.Load() {
+			} // it has answered what was asked after now
 		}
 	}()
 }

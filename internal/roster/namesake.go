@@ -130,7 +130,7 @@ func (r *Roster) hearApart(from string, body any) {
 			r.stillThere(0)
 		}
 	case *Gone:
-		if from == r.self.ID && b.From.ID == r.self.ID && b.From.Inc != r.self.Inc {
+		if from == r.self.ID && b.From.ID == r.self.ID && b.From.Inc != r.self.Inc && b.From.Inc>>32 < math.MaxUint32 {
 			r.elder.incs, r.elder.until = max(r.elder.incs, b.From.Inc), r.now
 		}
 	case *Told:

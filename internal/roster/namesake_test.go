@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -219,5 +220,15 @@ func TestADisplacedFencedMemberKeepsNothingOfWhatIsGivenUp(t *testing.T) {
 	n.run(testLease / 2)
 	if !y.apart || len(y.ops) > 0 || len(y.lingering) > 1 { // the last goes with the next step
 		t.Errorf("apart %v; %d operations are kept, %d linger", y.apart, len(y.ops), len(y.lingering))
+	}
+}
+
+func TestADisplacedMemberIgnoresTheLastWordOfAnImpossibleIncarnation(t *testing.T) {
+	n, _, _, _, y := displacement(t)
+	before := y.Self()
+	y.take(y.Receive(n.now, "x", &Gone{From: Instance{ID: "x", Inc: math.MaxUint64}}))
+	n.run(testLease)
+	if y.Self() != before || !y.View().Displaced {
+		t.Errorf("it was %x, is %x, displaced: %v", before.Inc, y.Self().Inc, y.View().Displaced)
 	}
 }
