@@ -69,7 +69,7 @@ func (l *link) accept(a *wire.Answer, values []byte, size int) {
 			continue
 		}
 		if res.Status == wire.Working {
-			k.works(now)
+			k.works(now, l.probe(now))
 			k.waits(res.Flags&wire.FlagQueued != 0)
 			continue
 		}
@@ -135,7 +135,7 @@ func (l *link) received(a *wire.Answer, rest bool, now int64) {
 	}
 	for k := range l.calls.each {
 		if k.batch == a.Batch && !k.working && k.asks(a.Inc) {
-			k.works(now)
+			k.works(now, l.probe(now))
 		}
 	}
 }

@@ -65,10 +65,11 @@ func (k *call) end(r reply) {
 // asks reports whether the question is for that incarnation.
 func (k *call) asks(inc uint64) bool { return k.inc == 0 || k.inc == inc }
 
-// works notes that the member is at work on it: whoever says so for ever is not waited for any longer.
-func (k *call) works(now int64) {
+// works notes that the member is at work on it, and is to be asked again after probe: whoever says so for ever is
+// not waited for any longer.
+func (k *call) works(now int64, probe time.Duration) {
 	k.working, k.refused = true, 0
-	k.due = min(now+int64(probeAfter), max(now, k.began+int64(k.limit()))+1)
+	k.due = min(now+int64(probe), max(now, k.began+int64(k.limit()))+1)
 }
 
 // waits notes whether the load asked for waits for its turn.

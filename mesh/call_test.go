@@ -48,7 +48,7 @@ func TestWhoSaysForEverToBeAtWorkIsWaitedForNoLongerThanALoadMayTake(t *testing.
 	k := &call{began: 1000}
 	now := k.began
 	for range 100 {
-		if k.works(now); k.due <= now {
+		if k.works(now, probeAfter); k.due <= now {
 			t.Fatal("it is due at once")
 		}
 		if now += int64(probeAfter) / 2; k.due <= now {

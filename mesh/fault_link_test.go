@@ -229,6 +229,36 @@ func TestALinkThatLosesMessagesBreaksNoPromise(t *testing.T) {
 	})
 }
 
+// Where messages get lost, a load that others keep ending must not cost a reader a second for each lost answer.
+func TestALostAnswerIsMissedSoonOnALinkThatHasLostMessagesBefore(t *testing.T) {
+	virtual(t, 2, func(t *testing.T, r *rig) {
+		_, owned := r.keys(50, "m1")
+		r.origin.SetDelay(60 * time.Millisecond)
+		here := r.all[0]
+		lossy := func(key string, from, to, least, most time.Duration) {
+			r.agree(time.Second, r.all...)
+			time.AfterFunc(from, func() { here.link.Drop(1, testenv.ToClient) })
+			time.AfterFunc(to, here.link.Heal)
+			began := time.Now()
+			if _, err := here.cache.Get(r.within(5*time.Second), key); err != nil {
+				t.Errorf("%s: %v", key, err)
+			}
+			if took := time.Since(began); took < least || took > most {
+				t.Errorf("%s took %v, and should take %v to %v", key, took, least, most)
+			}
+			time.Sleep(rigLease) // for heartbeats that were lost too
+		}
+		const ms = time.Millisecond
+		lossy(owned[0], 30*ms, 100*ms, 1000*ms, 1100*ms) // its answer is lost, after its acknowledgement
+		lossy(owned[1], 0, 100*ms, 200*ms, 500*ms)       // both are
+		for _, key := range owned[2:6] {
+			lossy(key, 30*ms, 100*ms, 200*ms, 500*ms)
+		}
+		time.Sleep(10 * time.Second)
+		lossy(owned[6], 30*ms, 100*ms, 1000*ms, 1100*ms)
+	})
+}
+
 func TestALinkThatSwallowsForAWhileBreaksNoPromise(t *testing.T) {
 	stormy(t, 4, func(r *rig) {
 		for i, away := range []time.Duration{rigLease / 2, 2 * rigLease, rigLease} {

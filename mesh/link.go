@@ -18,6 +18,8 @@ const (
 	// probeAfter is when a question that the member is at work on is sent
 	// again, in case the answer was lost.
 	probeAfter = time.Second
+	// lossyFor is how long after a message was lost, as it seems, answers are expected to get lost too.
+	lossyFor = 10 * time.Second
 	// secondTry is how long after a "no responders" the question is sent once
 	// more: a client that moves to another server is gone for some milliseconds.
 	secondTry = 15 * time.Millisecond
@@ -71,6 +73,7 @@ type link struct {
 	refusedAt int64      // when the latest of those came
 	pinged    int64      // when the member was last to be pinged: once for what is on its way
 	pings     bool       // that has yet to be sent
+	lostAt    int64      // when a question was last repeated for want of any sign that it had come; 0: never
 	// patience tells when the member is slow, and when it is silent.
 	patience patience
 	closed   bool

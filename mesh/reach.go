@@ -124,6 +124,9 @@ func (l *link) judge(due []*call, now int64) (soonest int64) {
 			}
 			ended = append(ended, k)
 		case sent && !k.again: // its answer may still come while it waits for its message
+			if !k.working {
+				l.lostAt = now
+			}
 			l.queue.push(k)
 			k.again, again = true, true
 			k.due = now + int64(repeatAfter)
@@ -138,6 +141,15 @@ func (l *link) judge(due []*call, now int64) (soonest int64) {
 		l.nudge()
 	}
 	return soonest
+}
+
+// probe is when to ask again what the member is at work on: sooner where messages get lost. A load that others keep
+// ending would else cost who waits for it probeAfter for each answer that is lost. The lock is held.
+func (l *link) probe(now int64) time.Duration {
+	if l.lostAt != 0 && now-l.lostAt < int64(lossyFor) {
+		return repeatAfter
+	}
+	return probeAfter
 }
 
 // reachable reports whether it is worth asking: a member that could not be
