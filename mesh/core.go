@@ -57,6 +57,7 @@ type core struct {
 	undecodable atomic.Bool // the log has been told of such a value
 	shut        atomic.Bool // closed for callers here; questions of others may still be answered
 	answering   bool        // clients outside the mesh; guarded by Mesh.openMu
+	entrance    entrance    // of those clients
 }
 
 // erased is the cache's loader without its type.

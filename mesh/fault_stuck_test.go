@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +15,31 @@ import (
 	"github.com/cachemesh/cachemesh/mesh"
 	"github.com/cachemesh/cachemesh/testenv"
 )
+
+// getStuck fills a connection whose link swallows, until who publishes on it waits. blocked reports
+// whether that is so still; stop ends the filling.
+func getStuck(t *testing.T, link *testenv.Link, nc *nats.Conn) (blocked func() bool, stop func()) {
+	t.Helper()
+	t.Cleanup(link.Cut) // it ends the write, so that the connection can be closed
+	var over atomic.Bool
+	go func() {
+		payload := make([]byte, 512<<10)
+		for !over.Load() && nc.Publish("elsewhere", payload) == nil {
+		}
+	}()
+	blocked = func() bool {
+		probe := make(chan struct{})
+		go func() { nc.Buffered(); close(probe) }()
+		select {
+		case <-probe:
+			return false
+		case <-time.After(500 * time.Millisecond):
+			return true
+		}
+	}
+	testenv.Eventually(t, time.Minute, "who publishes waits", blocked)
+	return blocked, func() { over.Store(true) }
+}
 
 // TestNoCallWaitsForAConnectionThatIsStuck fills a connection to a black hole until who
 // publishes on it waits, with nats.go's lock held, for as long as a write may take. What
@@ -35,23 +61,7 @@ func TestNoCallWaitsForAConnectionThatIsStuck(t *testing.T) {
 		t.Fatal(err)
 	}
 	link.Swallow()
-	t.Cleanup(link.Cut) // it ends the write, so that the connection can be closed
-	go func() {
-		payload := make([]byte, 512<<10)
-		for nc.Publish("elsewhere", payload) == nil {
-		}
-	}()
-	blocked := func() bool {
-		probe := make(chan struct{})
-		go func() { nc.Buffered(); close(probe) }()
-		select {
-		case <-probe:
-			return false
-		case <-time.After(500 * time.Millisecond):
-			return true
-		}
-	}
-	testenv.Eventually(t, time.Minute, "who publishes waits", blocked)
+	blocked, _ := getStuck(t, link, nc)
 	calls := map[string]func(ctx context.Context) error{
 		"Get of a held key": func(ctx context.Context) error { _, err := stuck.Get(ctx, mine); return err },
 		"Get":               func(ctx context.Context) error { _, err := stuck.Get(ctx, other[0]); return err },
@@ -115,22 +125,7 @@ func TestAStuckConnectionHoldsUpNoBatchOfLoads(t *testing.T) {
 		t.Fatal(err)
 	}
 	link.Swallow(testenv.ToServer)
-	t.Cleanup(link.Cut)
-	go func() {
-		payload := make([]byte, 512<<10)
-		for nc.Publish("elsewhere", payload) == nil {
-		}
-	}()
-	testenv.Eventually(t, time.Minute, "who publishes waits", func() bool {
-		probe := make(chan struct{})
-		go func() { nc.Buffered(); close(probe) }()
-		select {
-		case <-probe:
-			return false
-		case <-time.After(200 * time.Millisecond):
-			return true
-		}
-	})
+	getStuck(t, link, nc)
 	local := func(key string) error {
 		ctx, cancel := context.WithTimeout(w.ctx, 3*time.Second)
 		defer cancel()
@@ -153,4 +148,49 @@ func TestAStuckConnectionHoldsUpNoBatchOfLoads(t *testing.T) {
 	if err := local(mine[17]); err != nil {
 		t.Error("later:", err)
 	}
+}
+
+// What opens late, for a cache that has been closed meanwhile, takes nothing from the one that came after it.
+func TestACacheThatIsOpenedAgainOverAStuckConnectionAnswersClients(t *testing.T) {
+	s := testenv.NATS(t)
+	r := newRig(t, s)
+	r.nats = []nats.Option{nats.FlusherTimeout(time.Minute), nats.PingInterval(time.Minute)}
+	r.config = mesh.Config{Heartbeat: time.Second, Lease: 30 * time.Second}
+	here := r.join("m0")
+	client := s.Connect(t)
+	here.link.Swallow(testenv.ToServer)
+	blocked, stop := getStuck(t, here.link, here.nc)
+	open := func() *mesh.Cache[[]byte] {
+		c, err := mesh.NewCache(here.Mesh, "d", r.origin, mesh.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	if err := open().Close(); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(300*time.Millisecond, func() {
+		stop()
+		here.link.Heal()
+	})
+	c := open()
+	testenv.Eventually(t, 20*time.Second, "the connection is not stuck any more", func() bool { return !blocked() })
+	answers := func() bool {
+		_, err := client.Request("mesh.default.get.d", []byte("k"), time.Second)
+		return err == nil
+	}
+	testenv.Eventually(t, 20*time.Second, "clients are answered", answers)
+	for until := time.Now().Add(2 * time.Second); time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
+		if !answers() {
+			t.Fatal("clients of the cache that is open are not answered any more")
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, 10*time.Second, "nobody answers clients of a closed cache", func() bool {
+		_, err := client.Request("mesh.default.get.d", []byte("k"), time.Second)
+		return errors.Is(err, nats.ErrNoResponders)
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -68,18 +69,39 @@ func (m *Mesh) openGateway(c *core) error {
 			}()
 		}
 	}
-	err := m.listenQueue(m.subj.Get(c.name), gatewayQueue, false, handle(false, c.answerGet))
-	if err == nil {
-		err = m.listenQueue(m.subj.Invalidate(c.name), gatewayQueue, false, handle(true, c.answerInvalidate))
-	}
+	get, err := m.listenQueue(m.subj.Get(c.name), gatewayQueue, false, handle(false, c.answerGet))
 	if err != nil {
-		m.closeGateway(c)
+		return err
 	}
-	return err
+	invalidate, err := m.listenQueue(m.subj.Invalidate(c.name), gatewayQueue, false, handle(true, c.answerInvalidate))
+	if err != nil {
+		m.unlisten([]*nats.Subscription{get})
+		return err
+	}
+	c.entrance.add(get, invalidate)
+	return nil
 }
 
-func (m *Mesh) closeGateway(c *core) {
-	m.unlisten(m.subj.Get(c.name), m.subj.Invalidate(c.name))
+func (m *Mesh) closeGateway(c *core) { m.unlisten(c.entrance.take()) }
+
+// entrance is what one core listens to clients by: another of its name, opened after it was
+// closed, has its own.
+type entrance struct {
+	mu   sync.Mutex // guards subs
+	subs []*nats.Subscription
+}
+
+func (e *entrance) add(subs ...*nats.Subscription) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.subs = append(e.subs, subs...)
+}
+
+func (e *entrance) take() (subs []*nats.Subscription) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	subs, e.subs = e.subs, nil
+	return subs
 }
 
 // refuseClient answers with an error as NATS services do. Who wants no answer to an invalidation

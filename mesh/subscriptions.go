@@ -37,20 +37,21 @@ type draining struct {
 }
 
 func (m *Mesh) listen(subject string, control bool, fn nats.MsgHandler) error {
-	return m.listenQueue(subject, "", control, fn)
+	_, err := m.listenQueue(subject, "", control, fn)
+	return err
 }
 
-func (m *Mesh) listenQueue(subject, queue string, control bool, fn nats.MsgHandler) error {
+func (m *Mesh) listenQueue(subject, queue string, control bool, fn nats.MsgHandler) (*nats.Subscription, error) {
 	sub, err := m.nc.QueueSubscribe(subject, queue, fn)
 	if err != nil {
-		return fmt.Errorf("subscribe %s: %w", subject, err)
+		return nil, fmt.Errorf("subscribe %s: %w", subject, err)
 	}
 	_ = sub.SetPendingLimits(pendingMsgs, pendingBytes)
 	if !m.subs.add(sub, control) {
 		_ = sub.Unsubscribe()
-		return ErrClosed
+		return nil, ErrClosed
 	}
-	return nil
+	return sub, nil
 }
 
 // add takes a subscription in, unless the member has ended.
@@ -68,24 +69,18 @@ func (s *subscriptions) add(sub *nats.Subscription, control bool) bool {
 	return true
 }
 
-// remove takes those to subjects out.
-func (s *subscriptions) remove(subjects []string) (out []*nats.Subscription) {
+// remove takes some out.
+func (s *subscriptions) remove(subs []*nats.Subscription) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.draining = slices.DeleteFunc(s.draining, func(d draining) bool { return !d.IsValid() })
-	s.list = slices.DeleteFunc(s.list, func(sub *nats.Subscription) bool {
-		gone := slices.Contains(subjects, sub.Subject)
-		if gone {
-			out = append(out, sub)
-		}
-		return gone
-	})
-	return out
+	s.list = slices.DeleteFunc(s.list, func(sub *nats.Subscription) bool { return slices.Contains(subs, sub) })
 }
 
-// unlisten ends the subscriptions to subjects, once what has come by them has been handled.
-func (m *Mesh) unlisten(subjects ...string) {
-	for _, sub := range m.subs.remove(subjects) {
+// unlisten ends subscriptions, once what has come by them has been handled.
+func (m *Mesh) unlisten(subs []*nats.Subscription) {
+	m.subs.remove(subs)
+	for _, sub := range subs {
 		over := make(chan struct{})
 		sub.SetClosedHandler(func(string) { close(over) })
 		if err := sub.Drain(); err != nil { // as without a connection
