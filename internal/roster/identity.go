@@ -34,6 +34,7 @@ func (r *Roster) admit(b *Beat) *peer {
 	}
 	if cur != nil && b.Nonce != cur.nonce && (r.held(cur) || r.fresh(cur) && !(r.large && r.outranks(b, cur))) {
 		r.test(cur)
+		r.wantBeat = r.wantBeat || !r.large && b.standing() == 0 // it is not to take itself for the only one
 		r.once("newcomer "+id, func() {
 			r.logf(false, id, "another process uses the ID of a live member: ignored until that one's lease has ended")
 		})

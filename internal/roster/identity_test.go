@@ -74,14 +74,11 @@ func TestOfTwoJoinersTheYoungerIsRefused(t *testing.T) {
 func TestWhenPartsMeetTheYoungerNamesakeGoesOnAlone(t *testing.T) {
 	n := newNet(t)
 	parted := true
-	side := map[*testHost]int{}
-	n.cut = func(from, to *testHost, _ any) bool { return parted && side[from] != side[to] }
+	right := func(h *testHost) bool { return h.cfg.Nonce > 2 }
+	n.cut = func(from, to *testHost, _ any) bool { return parted && right(from) != right(to) }
 	a, x := n.add("a", 1), n.add("x", 2)
 	n.run(time.Second)
-	b := n.add("b", 3)
-	side[b] = 1
-	y := n.add("x", 4)
-	side[y] = 1
+	b, y := n.add("b", 3), n.add("x", 4)
 	y.take(y.Open(n.now, "c", time.Minute))
 	n.run(3 * time.Second)
 	if !a.counts("a", "x") || !b.counts("b", "x") {

@@ -8,7 +8,7 @@ import (
 // tryJoin is rule R9: Join returns when every member in the union of the views
 // that were heard counts this one, and is counted here. Alone it takes a
 // heartbeat: nobody may have answered yet. Who is heard but hears nobody is in no
-// view but its own, and holds Join up for a lease at most.
+// view but its own, and holds Join up for little more than a lease.
 func (r *Roster) tryJoin() {
 	if r.joined || r.leaving || !r.mayJoin() {
 		return
@@ -65,13 +65,16 @@ func (r *Roster) silent(p *peer) bool {
 }
 
 // deaf reports whether a peer is heard but has not echoed this member for a lease: it hears
-// nobody, or nobody it could tell. If others wait for it they say so.
+// nobody, or nobody it could tell. If others wait for it they say so. One that waits for a
+// predecessor of this ID, until that one's lease has ended, takes up to another heartbeat,
+// and the way there and back, to echo its successor.
 func (r *Roster) deaf(p *peer) bool {
 	lease := r.cfg.Lease
 	if !r.large {
 		lease = max(lease, p.lease)
 	}
-	return !p.waits && r.now-max(r.born, p.met, p.heard) > int64(lease)
+	patience := lease + r.cfg.Heartbeat + r.cfg.Heartbeat/2
+	return !p.waits && r.now-max(r.born, p.met, p.heard) > int64(patience)
 }
 
 // union yields everybody in the views that were heard lately, some repeatedly.

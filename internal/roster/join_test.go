@@ -50,7 +50,7 @@ func TestJoinWaitsForMembersThatOthersKnow(t *testing.T) {
 	n.until(testLease, "d joined", func() bool { return d.joined > 0 && c.Counts(n.now, d.Self()) })
 }
 
-func TestOneWhoHearsNobodyHoldsUpAJoinForALeaseAtMost(t *testing.T) {
+func TestOneWhoHearsNobodyHoldsUpAJoinForLittleMoreThanALease(t *testing.T) {
 	n, hosts := trio(t)
 	c := hosts[2]
 	n.cut = func(_, to *testHost, _ any) bool { return to == c }
@@ -82,6 +82,47 @@ func TestOneWhoIsAloneButForADeafOneJoins(t *testing.T) {
 	n.cut = func(_, to *testHost, _ any) bool { return to == a }
 	d := n.add("d", 2)
 	n.until(testLease+3*testHeartbeat, "d joined", func() bool { return d.joined > 0 })
+}
+
+// Of two members one dies, and is started again at once: for a lease the other takes it for an impostor.
+func TestOneThatIsRestartedAtOnceDoesNotTakeItselfForTheOnlyOne(t *testing.T) {
+	for name, c := range map[string]struct {
+		way    time.Duration
+		change func(*Config)
+	}{
+		"near":                   {time.Millisecond, func(*Config) {}},
+		"far":                    {20 * time.Millisecond, func(*Config) {}},
+		"further":                {60 * time.Millisecond, func(*Config) {}},
+		"a lease of more":        {20 * time.Millisecond, func(c *Config) { c.Lease += testHeartbeat / 2 }},
+		"it beats more seldom":   {time.Millisecond, func(c *Config) { c.Heartbeat, c.Lease = time.Second, 5500*time.Millisecond }},
+		"in fence mode":          {time.Millisecond, func(c *Config) { c.Quorum = 2 }},
+		"in fence mode, further": {60 * time.Millisecond, func(c *Config) { c.Quorum = 2 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for phase := time.Duration(0); phase < testHeartbeat; phase += 23 * time.Millisecond {
+				for after := time.Duration(0); after < testHeartbeat; after += 7 * time.Millisecond {
+					n := newNet(t)
+					n.slow = func(*testHost, any) time.Duration { return c.way }
+					a := n.add("a", 1, func(to *Config) {
+						var of Config
+						c.change(&of)
+						to.Quorum = of.Quorum
+					})
+					n.run(phase)
+					x := n.add("x", 2, c.change)
+					n.until(20*time.Second, "a mesh", func() bool { return a.counts("a", "x") && x.counts("a", "x") })
+					n.run(3*time.Second + after)
+					x.dead = true
+					n.run(3 * time.Millisecond)
+					y := n.add("x", 3, c.change)
+					n.until(20*time.Second, "joined", func() bool { return y.joined > 0 })
+					if !a.Counts(n.now, y.Self()) || !y.counts("a", "x") {
+						t.Fatalf("phase %v, after %v: it has joined alone", phase, after)
+					}
+				}
+			}
+		})
+	}
 }
 
 func TestThereIsNoStormOfHeartbeats(t *testing.T) {
