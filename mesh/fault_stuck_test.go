@@ -3,6 +3,7 @@ package mesh_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/cachemesh/cachemesh/internal/wire"
 	"github.com/cachemesh/cachemesh/loader"
 	"github.com/cachemesh/cachemesh/mesh"
 	"github.com/cachemesh/cachemesh/testenv"
@@ -193,4 +195,57 @@ func TestACacheThatIsOpenedAgainOverAStuckConnectionAnswersClients(t *testing.T)
 		_, err := client.Request("mesh.default.get.d", []byte("k"), time.Second)
 		return errors.Is(err, nats.ErrNoResponders)
 	})
+}
+
+func TestADisplacedMemberHoldsUpNoCloseOverAStuckConnection(t *testing.T) {
+	s := testenv.NATS(t)
+	r := newRig(t, s)
+	r.nats = []nats.Option{nats.FlusherTimeout(time.Minute), nats.PingInterval(time.Minute)}
+	r.config = mesh.Config{Heartbeat: time.Second, Lease: 30 * time.Second}
+	client := s.Connect(t)
+	beats, err := client.SubscribeSync("mesh.default.all.m0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	here := r.join("m0")
+	msg, err := beats.NextMsg(5 * time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := wire.Decode(msg.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const most = 10
+	for i := range 2 * most {
+		if _, err := mesh.NewCache(here.Mesh, fmt.Sprint("x", i), r.origin, mesh.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	here.link.Swallow(testenv.ToServer)
+	blocked, _ := getStuck(t, here.link, here.nc)
+	taken, err := wire.Append(nil, &wire.Taken{ID: "m0", Nonce: body.(*wire.Beat).Nonce})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Publish("mesh.default.to.m0.m0", taken); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, 5*time.Second, "it is displaced", func() bool { return here.Stats().Displaced })
+	ended := make(chan error, 1)
+	go func() { ended <- here.cache.Close() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(most * time.Second): // a second for each cache is twice as long
+		t.Error("Close waits for all caches to be closed to clients")
+	}
+	if !blocked() {
+		t.Error("the connection is not stuck any more: this test shows nothing")
+	}
 }

@@ -39,13 +39,22 @@ func (m *Mesh) watchStanding() {
 		} else {
 			m.log.Warn("cachemesh: no longer displaced: the other member of this ID is silent, and this one joins the mesh again")
 		}
-		m.openMu.Lock()
 		for _, c := range *m.caches.Load() {
-			if err := m.tend(c); err != nil {
-				m.log.Error("cachemesh: clients are not answered", "cache", c.name, "error", err)
-			}
+			m.retend(c)
 		}
-		m.openMu.Unlock()
+	}
+}
+
+// retend tends one of the caches that are open. Over a connection that is stuck each takes a while: who
+// opens or closes another has its turn in between.
+func (m *Mesh) retend(c *core) {
+	m.openMu.Lock()
+	defer m.openMu.Unlock()
+	if m.cache(c.name) != c { // closed meanwhile
+		return
+	}
+	if err := m.tend(c); err != nil {
+		m.log.Error("cachemesh: clients are not answered", "cache", c.name, "error", err)
 	}
 }
 
