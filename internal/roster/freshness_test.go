@@ -143,6 +143,33 @@ func TestResyncAsksTwoAtOnce(t *testing.T) {
 	}
 }
 
+func TestResyncAsksThoseWhoAreThoughtToLiveBeforeOthers(t *testing.T) {
+	n := newNet(t)
+	for i, id := range []string{"a", "b", "c", "d", "e"} {
+		n.add(id, uint64(i+1))
+	}
+	n.run(2 * time.Second)
+	a, b, d, e := n.hosts[0], n.hosts[1], n.hosts[3], n.hosts[4]
+	asked := func() (ids []string) {
+		for _, m := range e.Resync(n.now).Send {
+			if _, ok := m.Body.(*Want); ok {
+				ids = append(ids, m.To)
+			}
+		}
+		return ids
+	}
+	a.dead, b.dead = true, true
+	n.until(3*testLease, "two are evicted", func() bool { return e.counts("c", "d", "e") })
+	if ids := asked(); !slices.Equal(ids, []string{"c", "d"}) {
+		t.Errorf("with c and d alive it asks %v", ids)
+	}
+	d.dead = true
+	n.until(3*testLease, "one more is evicted", func() bool { return e.counts("c", "e") })
+	if ids := asked(); !slices.Equal(ids, []string{"c", "a"}) {
+		t.Errorf("with c alive it asks %v", ids)
+	}
+}
+
 func TestAGoneSourceIsRememberedForTheLongestLifeAndThenForgotten(t *testing.T) {
 	n, hosts := trio(t)
 	a, c := hosts[0], hosts[2]

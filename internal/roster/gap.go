@@ -17,10 +17,12 @@ func (r *Roster) Resync(now int64) Effects {
 	if !r.over && !r.apart {
 		r.forceBeat, r.asking = true, true
 		asked := 0
-		for _, p := range r.some() {
-			if p.echoed > 0 && asked < mostAsked {
-				asked++
-				r.want(p)
+		for _, waited := range []bool{true, false} { // who has been evicted may be the only one, and be back
+			for _, p := range r.some() {
+				if p.echoed > 0 && p.waits == waited && asked < mostAsked {
+					asked++
+					r.want(p)
+				}
 			}
 		}
 	}
